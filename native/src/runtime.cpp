@@ -1,0 +1,59 @@
+// Threads, devices, memory and versions of the engine.
+#include "engine.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+
+#include <malloc.h>
+
+namespace dssn {
+
+// On processors that NNPACK does not know, the engine warns at every float64 convolution; it is never the faster way here.
+// Older engines have no such switch, and none of the warnings: the second form serves them.
+template <typename Context>
+auto switchOffNnpack(Context& context, int) -> decltype(context.setUserEnabledNNPACK(false)) {
+  context.setUserEnabledNNPACK(false);
+}
+template <typename Context>
+void switchOffNnpack(Context&, long) {}
+
+void initRuntime(Napi::Env env, Napi::Object exports) {
+  using Info = Napi::CallbackInfo;
+  auto add = [&](const char* name, Napi::Value (*f)(const Info&)) { exports.Set(name, Napi::Function::New(env, f, name)); };
+  switchOffNnpack(at::globalContext(), 0);
+  exports.Set("version", Napi::String::New(env, TORCH_VERSION));
+  add("setThreads", [](const Info& i) -> Napi::Value {
+    return guarded(i.Env(), "setThreads", [&]() -> Napi::Value {
+      auto n = toInteger(i[0]);
+      TORCH_CHECK(n >= 1, "expected at least 1 thread, got ", n);
+      at::set_num_threads(int(n));
+      return i.Env().Undefined();
+    });
+  });
+  add("threads", [](const Info& i) -> Napi::Value { return Napi::Number::New(i.Env(), at::get_num_threads()); });
+  add("manualSeed", [](const Info& i) -> Napi::Value {
+    return guarded(i.Env(), "manualSeed", [&]() -> Napi::Value {
+      at::manual_seed(uint64_t(toInteger(i[0])));
+      return i.Env().Undefined();
+    });
+  });
+  add("parallelInfo", [](const Info& i) -> Napi::Value { return Napi::String::New(i.Env(), at::get_parallel_info()); });
+  add("buildConfig", [](const Info& i) -> Napi::Value { return Napi::String::New(i.Env(), at::show_config()); });
+  add("cudaDevices", [](const Info& i) -> Napi::Value {
+    return guarded(i.Env(), "cudaDevices", [&]() -> Napi::Value {
+      return Napi::Number::New(i.Env(), at::hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0);
+    });
+  });
+  add("synchronize", [](const Info& i) -> Napi::Value {
+    return guarded(i.Env(), "synchronize", [&]() -> Napi::Value {
+      c10::Device device{std::string(i[0].As<Napi::String>())};
+      if (device.is_cuda()) at::detail::getCUDAHooks().deviceSynchronize(device.has_index() ? device.index() : 0);
+      return i.Env().Undefined();
+    });
+  });
+  add("trimMemory", [](const Info& i) -> Napi::Value { return Napi::Number::New(i.Env(), malloc_trim(0)); });
+}
+
+}  // namespace dssn

@@ -1,0 +1,52 @@
+import type { Command } from 'commander';
+import { weightsChoices } from '../../config/names.ts';
+import type { EvaluateResult } from '../../tasks/types.ts';
+import type { Context } from '../context.ts';
+import { formatTable } from '../table.ts';
+import { needs } from '../values.ts';
+
+interface Options {
+  readonly run: string;
+  readonly weights?: string;
+  readonly tta?: boolean;
+  readonly data?: string;
+  readonly list?: string;
+  readonly json?: boolean;
+}
+
+function text(result: EvaluateResult): string {
+  const rows = [...Object.entries(result.iou), ['mIoU', result.miou] as const].map(([name, value]) => [name, value.toFixed(2)]);
+  const width = Math.max(...rows.map(([, value]) => value!.length));
+  const table = formatTable(
+    ['class', 'IoU %'],
+    rows.map(([name, value]) => [name!, value!.padStart(width)]),
+  );
+  return `${table}\n\n${result.images} images, ${result.weights}`;
+}
+
+export function addEvaluate(program: Command, context: Context): void {
+  program
+    .command('evaluate')
+    .description("mIoU of a run's weights on the validation list")
+    .option('--run <run>', '(required) the run folder')
+    .option('--weights <which>', `${weightsChoices.join(', ')}, or a file (default: teacher-best, else best)`)
+    .option('--tta', 'test-time augmentation: five scales, each plain and mirrored')
+    .option('--data <root>', "another data root than the run's")
+    .option('--list <file>', "another list of images than the run's validation list")
+    .option('--json', 'print {"miou", "iou": {class: value}, "images"} on stdout, all else on stderr')
+    .addHelpText('after', '\nExamples:\n  dssn evaluate --run runs/camvid\n  dssn evaluate --run runs/camvid --weights latest --json')
+    .hook('preAction', needs('run'))
+    .action(async (options: Options) => {
+      const { evaluate } = await import('../../tasks/evaluate.ts');
+      const { run, weights, data, list } = options;
+      const result = await evaluate({
+        run,
+        tta: options.tta ?? false,
+        ...(weights !== undefined && { weights }),
+        ...(data !== undefined && { data }),
+        ...(list !== undefined && { list }),
+        reporter: context.reporter(options.json),
+      });
+      context.print(options.json, result, () => text(result));
+    });
+}

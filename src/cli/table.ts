@@ -1,0 +1,21 @@
+import type { Cell } from '../tasks/types.ts';
+
+function textOf(cell: Cell): string {
+  if (typeof cell === 'string') return cell;
+  return Number.isInteger(cell) ? String(cell) : cell.toFixed(2);
+}
+
+/** A table as lines: columns two blanks apart, numbers to the right, texts to the left. */
+export function formatTable(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => textOf(row[column] ?? '').length)));
+  const right = head.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number' || row[column] === ''));
+  const line = (cells: readonly Cell[]): string =>
+    widths
+      .map((width, column) => {
+        const text = textOf(cells[column] ?? '');
+        return right[column] ? text.padStart(width) : text.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd();
+  return [line(head), ...rows.map(line)].join('\n');
+}

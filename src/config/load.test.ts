@@ -1,0 +1,224 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '../base/errors.ts';
+import { loadConfig, parseConfig, resolveConfig } from './load.ts';
+
+const minimal = `method: dssn
+model:
+  backbone: resnet18
+data:
+  dataset: camvid
+  root: /data/camvid
+  split: 1_8
+  crop_size: 129
+train:
+  batch_size: 4
+  iterations: 100
+  lr: 1e-2
+`;
+
+/** The lines of the ConfigError that this throws. */
+function problems(text: string, overrides: string[] = []): string[] {
+  try {
+    parseConfig(text, 'a.yaml', overrides);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).message.split('\n');
+  }
+  throw new Error('no error was thrown');
+}
+
+describe('a configuration', () => {
+  it('gets every default of SPEC 3 to 7', () => {
+    expect(parseConfig(minimal, 'a.yaml')).toEqual({
+      method: 'dssn',
+      seed: 0,
+      device: 'auto',
+      threads: 'auto',
+      pretrained: null,
+      model: { backbone: 'resnet18', stem: 'deep', output_stride: 16 },
+      data: {
+        dataset: 'camvid',
+        root: '/data/camvid',
+        split: '1_8',
+        crop_size: 129,
+        long_side: null,
+        workers: 'auto',
+        classes: null,
+        palette: null,
+        label_map: null,
+        cutmix_partner: 'same',
+        num_aug: 3,
+      },
+      train: {
+        batch_size: 4,
+        iterations: 100,
+        epochs: null,
+        warmup: { iterations: 1, epochs: null },
+        lr: 0.01,
+        lr_multi: 1,
+        momentum: 0.9,
+        weight_decay: 1e-4,
+        power: 0.9,
+        ema: 0.996,
+        ema_warmup: false,
+        precision: 'fp32',
+        checkpoint_every: null,
+        eval_every: null,
+        log_every: 10,
+      },
+      select: { rule: 'class-aware', high: 0.92, ratio: 0.96, conf_thresh: 0.95 },
+      loss: {
+        labelled: 'ce',
+        ohem_threshold: 0.7,
+        ohem_min_kept: 100_000,
+        weight_strong: 0.25,
+        weight_feature: 0.25,
+        weight_contrastive: 0.01,
+      },
+      eval: { mode: 'original', tta: false },
+    });
+  });
+
+  it('is frozen through and through', () => {
+    const config = parseConfig(minimal, 'a.yaml');
+    expect(Object.isFrozen(config) && Object.isFrozen(config.train.warmup)).toBe(true);
+  });
+
+  it('comes back unchanged from its own JSON', () => {
+    const config = parseConfig(minimal, 'a.yaml', ['data.label_map={11: 255}', 'data.classes=[a, b]', 'data.palette=[[1,2,3],[4,5,6]]']);
+    expect(resolveConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+  });
+
+  it('takes a section left empty for one left out', () => {
+    expect(parseConfig(`${minimal}loss:\n  # weight_strong: 1\n`, 'a.yaml').loss.weight_strong).toBe(0.25);
+  });
+
+  it('reads a split that looks like a number as a name', () => {
+    expect(parseConfig(minimal, 'a.yaml', ['data.split=732']).data.split).toBe('732');
+  });
+});
+
+describe('a wrong configuration', () => {
+  it('names an unknown key, its place and the nearest known one', () => {
+    expect(problems(minimal.replace('lr: 1e-2', 'lr: 0.01\n  itertions: 3'))).toEqual([
+      'a.yaml:13:3 train.itertions: unknown key; did you mean train.iterations?',
+    ]);
+    expect(problems(`crop_size: 3\n${minimal}`)).toEqual(['a.yaml:1:1 crop_size: unknown key; did you mean data.crop_size?']);
+    expect(problems(`${minimal}eval:\n  zzzzzzzzzz: 3\n`)).toEqual(['a.yaml:14:3 eval.zzzzzzzzzz: unknown key; allowed: mode, tta']);
+  });
+
+  it('tells several problems at once, each with what came and what is allowed', () => {
+    const text = minimal
+      .replace('resnet18', 'resnet19')
+      .replace('crop_size: 129', 'crop_size: 12.5')
+      .replace('lr: 1e-2', 'lr: fast')
+      .replace('method: dssn', 'method: dsn');
+    expect(problems(text)).toEqual([
+      'a.yaml:1:9 method: got "dsn"; allowed: supervised, dssn (did you mean dssn?)',
+      'a.yaml:3:13 model.backbone: got "resnet19"; allowed: resnet18, resnet34, resnet50, resnet101 (did you mean resnet18?)',
+      'a.yaml:8:14 data.crop_size: got 12.5; allowed: an integer of at least 1 (pixels)',
+      'a.yaml:12:7 train.lr: got "fast"; allowed: a number above 0',
+    ]);
+  });
+
+  it('names what is missing at the place of its section', () => {
+    expect(problems(minimal.replace('  lr: 1e-2\n', ''))).toEqual(['a.yaml:9:1 train.lr: missing; allowed: a number above 0']);
+    const all = problems('');
+    expect(all).toContain('a.yaml:1:1 method: missing; allowed: supervised, dssn');
+    expect(all).toContain('a.yaml:1:1 model.backbone: missing; allowed: resnet18, resnet34, resnet50, resnet101');
+    expect(all).toHaveLength(9);
+  });
+
+  it('wants exactly one of iterations and epochs, beside other problems', () => {
+    expect(problems(minimal.replace('  iterations: 100\n', '').replace('lr: 1e-2', 'lr: -1'))).toEqual([
+      'a.yaml:11:7 train.lr: got -1; allowed: a number above 0',
+      'a.yaml:9:1 train: exactly one of train.iterations and train.epochs must be given; neither is',
+    ]);
+    expect(problems(`${minimal}  epochs: 3\n`)).toEqual([
+      'a.yaml:13:3 train.epochs: exactly one of train.iterations and train.epochs must be given; both are',
+    ]);
+    expect(problems(`${minimal}  warmup: {}\n`)).toEqual([
+      'a.yaml:13:3 train.warmup: exactly one of train.warmup.iterations and train.warmup.epochs must be given; neither is',
+    ]);
+    expect(problems(minimal.replace('100', '0'))[0]).toMatch(/^a\.yaml:11:15 train\.iterations: got 0; allowed: an integer of at least 1/);
+  });
+
+  it('checks classes, palette and label map against each other', () => {
+    expect(problems(minimal, ['data.palette=[[0,0,0]]'])[0]).toMatch(/needs data\.classes/);
+    expect(problems(minimal, ['data.classes=[a,b]', 'data.palette=[[0,0,0]]'])).toEqual([
+      '--set data.palette=[[0,0,0]]: data.palette: 1 colours for the 2 classes of data.classes; allowed: one colour a class',
+    ]);
+    expect(problems(minimal, ['data.classes=[a,b,a]'])[0]).toMatch(/the name a stands there twice/);
+    expect(problems(minimal.replace('crop_size: 129', 'crop_size: 129\n  classes: [a, b]\n  label_map: {3: 1, 4: 2}'))).toEqual([
+      'a.yaml:10:24 data.label_map.4: got 2; allowed: 0 to 1 (the classes of data.classes), or 255 = ignore',
+    ]);
+    expect(problems(minimal, ['data.label_map={256: 1}'])[0]).toMatch(/data\.label_map\.256: not an allowed key/);
+    expect(problems(minimal, ['data.palette=[[0,0,256]]', 'data.classes=[a]'])[0]).toMatch(/data\.palette\.0\.2: got 256; allowed: null/);
+  });
+
+  it('refuses what is no mapping, and tells where YAML itself is wrong', () => {
+    expect(problems('- a\n')[0]).toMatch(/^a\.yaml:1:1 got \["a"\]; allowed: a mapping with the keys method, seed/);
+    expect(problems(minimal.replace('model:\n  backbone: resnet18', 'model: 3'))[0]).toBe(
+      'a.yaml:2:8 model: got 3; allowed: a mapping with the keys backbone, stem, output_stride',
+    );
+    expect(problems('method: dssn\nmodel: {backbone: resnet18\n')[0]).toMatch(/^a\.yaml:\d+:\d+ not valid YAML: /);
+    expect(problems(`${minimal}seed: 1\nseed: 2\n`)[0]).toMatch(/^a\.yaml:14:1 not valid YAML: Map keys must be unique/);
+  });
+});
+
+describe('--set', () => {
+  it('overrides by path, with YAML values, the last one winning', () => {
+    const config = parseConfig(minimal, 'a.yaml', [
+      'seed=3',
+      'seed=4',
+      'train.ema_warmup=true',
+      'pretrained=weights/r18.safetensors',
+      'data.label_map.11=255',
+      'train.warmup.epochs=5',
+    ]);
+    expect(config.seed).toBe(4);
+    expect(config.train.ema_warmup).toBe(true);
+    expect(config.pretrained).toBe('weights/r18.safetensors');
+    expect(config.data.label_map).toEqual({ 11: 255 });
+    expect(config.train.warmup).toEqual({ iterations: null, epochs: 5 });
+  });
+
+  it('lets epochs take the place of iterations', () => {
+    const { train } = parseConfig(minimal, 'a.yaml', ['train.epochs=3']);
+    expect([train.iterations, train.epochs]).toEqual([null, 3]);
+    expect(problems(minimal, ['train.epochs=3', 'train.iterations=4'])[0]).toMatch(/both are$/);
+  });
+
+  it('names itself in errors', () => {
+    expect(problems(minimal, ['train.lrr=3', 'seed', 'train.lr=no', 'a.b.c=1', 'seed.x=1'])).toEqual([
+      '--set train.lrr=3: unknown key train.lrr; did you mean train.lr?',
+      '--set seed: not of the form key=value, such as train.lr=0.01',
+      expect.stringMatching(/^--set a\.b\.c=1: unknown key a\.b\.c; /),
+      expect.stringMatching(/^--set seed\.x=1: unknown key seed\.x; /),
+      '--set train.lr=no: train.lr: got "no"; allowed: a number above 0',
+    ]);
+  });
+});
+
+describe('loadConfig', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'dssn-config-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('makes the data root absolute and names a file that is not there, and its neighbour', () => {
+    const file = path.join(folder, 'camvid.yaml');
+    writeFileSync(file, minimal.replace('/data/camvid', 'pictures'));
+    expect(loadConfig(file).data.root).toBe(path.resolve('pictures'));
+    expect(() => loadConfig(path.join(folder, 'camvit.yaml'))).toThrow(`did you mean ${file}?`);
+  });
+
+  it.each(['camvid', 'shapes'])('reads configs/%s.yaml, which comments every key that it sets', (name) => {
+    const file = path.join(import.meta.dirname, '../../configs', `${name}.yaml`);
+    expect(loadConfig(file, ['data.root=/data']).data.dataset).toBe(name);
+    const lines = readFileSync(file, 'utf8').split('\n');
+    for (const [index, line] of lines.entries())
+      if (/^ +\w+: \S/.test(line)) expect(`${lines[index - 1] ?? ''}\n${line}`, `line ${index + 1} has no comment`).toMatch(/#/);
+  });
+});

@@ -1,0 +1,42 @@
+/** What a dataset is: names, colours and the meaning of the stored labels. Data, never code of its own. */
+
+export type Colour = readonly [red: number, green: number, blue: number];
+
+/** Label that every loss and metric leaves out. */
+export const IGNORE_LABEL = 255;
+/** Entry of a label table for a stored label that is not allowed. */
+export const INVALID_LABEL = 254;
+/** Class numbers must stay below the two labels above. */
+export const MAX_CLASSES = 254;
+
+export interface Dataset {
+  /** The name in `data.dataset`, and of the file in this folder. */
+  readonly name: string;
+  /** Class names in the order of the train labels 0, 1, ... */
+  readonly classes: readonly string[];
+  /** One colour a class. */
+  readonly palette: readonly Colour[];
+  /** Stored label -> train label (255 = ignore), where they differ. Labels below the class count and 255 mean themselves. */
+  readonly labelMap?: Readonly<Record<number, number>>;
+}
+
+/**
+ * The colours of Pascal VOC for n classes: the bits of the class number dealt to red, green and blue in turn, highest first.
+ * Source: VOCdevkit, VOClabelcolormap.m.
+ */
+export function vocPalette(count: number): Colour[] {
+  const bit = (value: number, index: number): number => (value >> index) & 1;
+  return Array.from({ length: count }, (_, label) => {
+    const channel = (first: number): number => [0, 1, 2].reduce((sum, i) => sum | (bit(label, 3 * i + first) << (7 - i)), 0);
+    return [channel(0), channel(1), channel(2)];
+  });
+}
+
+/** 256 entries: stored label -> train label, 255 to ignore, INVALID_LABEL where the stored label is not allowed. */
+export function labelTable(dataset: Pick<Dataset, 'classes' | 'labelMap'>): Uint8Array {
+  const table = new Uint8Array(256).fill(INVALID_LABEL);
+  for (let label = 0; label < dataset.classes.length; label++) table[label] = label;
+  table[IGNORE_LABEL] = IGNORE_LABEL;
+  for (const [stored, train] of Object.entries(dataset.labelMap ?? {})) table[Number(stored)] = train;
+  return table;
+}

@@ -1,0 +1,94 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError } from '../../../base/errors.ts';
+import { decodeLabelMap } from '../../decode/label-map.ts';
+import { checkFiles, loadSplit, type Split } from '../../lists.ts';
+import { datasetNamed } from '../index.ts';
+import { SHAPES_CLASSES } from './classes.ts';
+import { drawScene } from './scene.ts';
+import { type ShapesOptions, writeShapes } from './write.ts';
+
+const OPTIONS: ShapesOptions = {
+  seed: 5,
+  labelled: 3,
+  unlabelled: 4,
+  validation: 2,
+  validationSeed: 1005,
+  size: { width: 96, height: 72 },
+};
+
+describe('writeShapes', () => {
+  let folder = '';
+  let split: Split;
+  const progress: string[] = [];
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'dssn-shapes-'));
+    await writeShapes(folder, { ...OPTIONS, onProgress: (done, total) => progress.push(`${done}/${total}`) });
+    split = loadSplit(datasetNamed('shapes'), folder, 'quickstart');
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('writes a folder that the lists read: counts, files, no mask for unlabelled pictures', async () => {
+    expect([split.labelled.length, split.unlabelled.length, split.val.length]).toEqual([3, 4, 2]);
+    await checkFiles(folder, [...split.labelled, ...split.unlabelled, ...split.val]);
+    expect(split.unlabelled.every(({ mask }) => mask === undefined)).toBe(true);
+    expect(split.unlabelled[0]).toEqual({ id: 'images/train-0003', image: 'images/train-0003.jpg' });
+    expect(readdirSync(join(folder, 'masks')).sort()).toEqual([
+      'train-0000.png',
+      'train-0001.png',
+      'train-0002.png',
+      'val-0000.png',
+      'val-0001.png',
+    ]);
+    expect(progress).toHaveLength(9);
+    expect(progress.at(-1)).toBe('9/9');
+  });
+
+  it('stores the drawn labels and, but for JPEG, the drawn pictures; evaluation pictures come from their own seed', async () => {
+    for (const [sample, seed, index] of [
+      [split.labelled[2]!, 5, 2],
+      [split.val[1]!, 1005, 1],
+    ] as const) {
+      const { image, labels } = drawScene(seed, index, OPTIONS.size);
+      expect(await decodeLabelMap(join(folder, sample.mask!))).toEqual(labels);
+      const stored = await sharp(join(folder, sample.image)).raw().toBuffer();
+      expect(stored.length).toBe(image.data.length);
+      const off = image.data.reduce((sum, value, i) => sum + Math.abs(value - stored[i]!), 0) / stored.length;
+      expect(off).toBeLessThan(4);
+    }
+  });
+
+  it('gives masks the palette of the catalog, and the catalog its classes', async () => {
+    const { classes, palette } = datasetNamed('shapes');
+    expect(classes).toEqual(SHAPES_CLASSES);
+    const mask = join(folder, split.labelled[0]!.mask!);
+    const labels = await decodeLabelMap(mask);
+    const shown = await sharp(mask).removeAlpha().raw().toBuffer();
+    const wrong = labels.data.findIndex((label, i) => palette[label]!.some((value, c) => shown[3 * i + c] !== value));
+    expect(wrong).toBe(-1);
+  });
+
+  it('writes the same bytes again', async () => {
+    const again = mkdtempSync(join(tmpdir(), 'dssn-shapes-'));
+    await writeShapes(again, OPTIONS);
+    for (const file of ['images/train-0004.jpg', 'masks/val-0000.png', 'splits/val.txt', 'splits/quickstart/unlabeled.txt'])
+      expect(readFileSync(join(again, file)).equals(readFileSync(join(folder, file)))).toBe(true);
+    rmSync(again, { recursive: true });
+  });
+
+  it('refuses counts, sizes and seeds that cannot be, naming the key', async () => {
+    for (const [change, message] of [
+      [{ labelled: 0 }, 'labelled: 0 pictures'],
+      [{ unlabelled: 1.5 }, 'unlabelled: 1.5 pictures'],
+      [{ size: { width: 16, height: 72 } }, 'size: 16 x 72 pixels'],
+      [{ validationSeed: 5 }, 'validationSeed: 5'],
+    ] as const) {
+      const writing = writeShapes(folder, { ...OPTIONS, ...change });
+      await expect(writing).rejects.toThrow(ConfigError);
+      await expect(writing).rejects.toThrow(message);
+    }
+  });
+});

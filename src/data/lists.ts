@@ -1,0 +1,180 @@
+/**
+ * Lists of samples (SPEC section 3): one `image mask` pair of relative paths a line, separated by a tab if the line has one,
+ * else by a space; an unlabelled image may stand alone.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DataError, messageOf } from '../base/errors.ts';
+import { nearest } from '../base/suggest.ts';
+import type { Sample } from './types.ts';
+
+/** The three lists of a split. `unlabelled` may carry masks: they are for looking at pseudo-labels, never for learning. */
+export interface Split {
+  readonly labelled: readonly Sample[];
+  readonly unlabelled: readonly Sample[];
+  readonly val: readonly Sample[];
+}
+
+/** The lists that come with the package. */
+export const PACKAGE_SPLITS = fileURLToPath(new URL('../../splits', import.meta.url));
+
+/** How many names an error spells out. */
+const NAMES_SHOWN = 20;
+/** Files looked for at once: hides the round trips of network disks. */
+const CHECKS_AT_ONCE = 64;
+
+function withoutExtension(path: string): string {
+  return path.replace(/\.[^./]+$/, '');
+}
+
+/** One line of a list; throws a plain Error with the reason. */
+function parseLine(line: string): Sample {
+  const tabbed = line.includes('\t');
+  const words = tabbed ? line.split('\t').map((word) => word.trim()) : line.trim().split(/ +/);
+  const [image, mask, ...rest] = words;
+  if (rest.length > 0) {
+    const remedy = tabbed ? '' : '; where a path holds a space, separate the two by a tab';
+    throw new Error(`${words.length} words, allowed: an image and a mask${remedy}`);
+  }
+  if (!image) throw new Error('no image before the tab');
+  return mask ? { id: withoutExtension(image), image, mask } : { id: withoutExtension(image), image };
+}
+
+/** Reads a list's samples. @throws DataError `list:line: ...` for a line that is no pair, an image named twice, or an empty list. */
+export function readList(file: string): Sample[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new DataError(`${file}: the list cannot be read (${messageOf(cause)})`, { cause });
+  }
+  const samples: Sample[] = [];
+  const lineOf = new Map<string, number>();
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
+    if (line.trim() === '') continue;
+    let sample: Sample;
+    try {
+      sample = parseLine(line);
+    } catch (cause) {
+      throw new DataError(`${file}:${index + 1}: ${messageOf(cause)}`, { cause });
+    }
+    const before = lineOf.get(sample.id);
+    if (before !== undefined) throw new DataError(`${file}:${index + 1}: an image named ${sample.id} stands in line ${before} already`);
+    lineOf.set(sample.id, index + 1);
+    samples.push(sample);
+  }
+  if (samples.length === 0) throw new DataError(`${file}: the list is empty; allowed: one 'image mask' pair of relative paths a line`);
+  return samples;
+}
+
+/** A list whose every image must have a label map. */
+function readLabelledList(file: string): Sample[] {
+  const samples = readList(file);
+  const bare = samples.find(({ mask }) => mask === undefined);
+  if (bare) throw new DataError(`${file}: ${bare.image} has no mask; allowed without one: images of unlabeled.txt`);
+  return samples;
+}
+
+/** The names of the splits that lie in these folders. */
+function splitsIn(folders: readonly string[]): string[] {
+  const names = folders.filter(existsSync).flatMap((folder) => readdirSync(folder, { withFileTypes: true }));
+  return [...new Set(names.filter((entry) => entry.isDirectory()).map((entry) => entry.name))].sort();
+}
+
+/** The folder of a split: the data's own first, then the package's. */
+function findSplit(datasetName: string, root: string, split: string): string {
+  const parents = [join(root, 'splits'), join(PACKAGE_SPLITS, datasetName)];
+  const found = parents.map((parent) => join(parent, split)).find((folder) => existsSync(join(folder, 'labeled.txt')));
+  if (found !== undefined) return found;
+  const names = splitsIn(parents);
+  const meant = nearest(split, names);
+  const remedy =
+    names.length === 0 ? 'there are no splits there' : `${meant ? `did you mean '${meant}'? ` : ''}There are: ${names.join(', ')}`;
+  const looked = parents.map((parent) => join(parent, split, 'labeled.txt')).join(' and ');
+  throw new DataError(`data.split '${split}' was not found: looked for ${looked}; ${remedy}`);
+}
+
+/** `unlabeled.txt`, or where there is none `train.txt` one level up without the labelled images. */
+function unlabelledOf(folder: string, labelled: readonly Sample[]): Sample[] {
+  const own = join(folder, 'unlabeled.txt');
+  if (existsSync(own)) return readList(own);
+  const train = join(dirname(folder), 'train.txt');
+  if (!existsSync(train)) throw new DataError(`${folder}: no unlabelled images: neither ${own} nor ${train} is there`);
+  const taken = new Set(labelled.map(({ image }) => image));
+  const rest = readList(train).filter(({ image }) => !taken.has(image));
+  if (rest.length === 0) throw new DataError(`${train}: every image of it is labelled in ${folder}, so none is left unlabelled`);
+  return rest;
+}
+
+/** Law of DESIGN.md: no image stands in two lists of a split. */
+function checkDisjoint(folder: string, { labelled, unlabelled, val }: Split): void {
+  const owner = new Map<string, string>();
+  const shared: string[] = [];
+  for (const [name, samples] of Object.entries({ labelled, unlabelled, val })) {
+    for (const { image } of samples) {
+      const other = owner.get(image);
+      if (other === undefined) owner.set(image, name);
+      else shared.push(`${image} (${other} and ${name})`);
+    }
+  }
+  if (shared.length > 0) throw new DataError(`${folder}: lists must be disjoint, these images stand in two: ${namesOf(shared)}`);
+}
+
+/**
+ * The lists of split `split`: looked for as `<root>/splits/<split>/`, then `splits/<dataset>/<split>/` of the package
+ * (`labeled.txt`, `unlabeled.txt`, and `val.txt` one level up). Without `unlabeled.txt` the unlabelled images are those of
+ * `train.txt`, one level up, that are not labelled.
+ * @param options.labelledOnly leaves the unlabelled images out (empty), for methods that use none.
+ * @throws DataError that names the list (and line) where one is missing, empty or malformed, or an image stands in two lists.
+ */
+export function loadSplit(
+  dataset: { readonly name: string },
+  root: string,
+  split: string,
+  options: { labelledOnly?: boolean } = {},
+): Split {
+  const folder = findSplit(dataset.name, root, split);
+  const labelled = readLabelledList(join(folder, 'labeled.txt'));
+  const unlabelled = options.labelledOnly ? [] : unlabelledOf(folder, labelled);
+  const val = readLabelledList(join(dirname(folder), 'val.txt'));
+  const lists = { labelled, unlabelled, val };
+  checkDisjoint(folder, lists);
+  return lists;
+}
+
+/** At most twenty names and how many more there are. */
+function namesOf(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(', ') + (more > 0 ? `, and ${more} more` : '');
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Looks for every file of these samples before work starts.
+ * @param options.masks false: the label maps are not needed (unlabelled images).
+ * @throws DataError that names the missing files (the first 20) and counts them.
+ */
+export async function checkFiles(root: string, samples: readonly Sample[], options: { masks?: boolean } = {}): Promise<void> {
+  const wanted = samples.flatMap(({ image, mask }) => (mask !== undefined && options.masks !== false ? [image, mask] : [image]));
+  const missing: string[] = [];
+  for (let start = 0; start < wanted.length; start += CHECKS_AT_ONCE) {
+    const part = wanted.slice(start, start + CHECKS_AT_ONCE);
+    const gone = await Promise.all(part.map((path) => isMissing(join(root, path))));
+    missing.push(...part.filter((_, i) => gone[i]));
+  }
+  if (missing.length === 0) return;
+  throw new DataError(`${missing.length} of ${wanted.length} files are missing below ${root}: ${namesOf(missing)}`);
+}

@@ -1,0 +1,74 @@
+/** A sample's files as the views need them: decoded, checked against each other, labels translated. */
+import { join } from 'node:path';
+import { DataError } from '../../base/errors.ts';
+import { sizeForLongSide } from '../augment/long-side.ts';
+import { resizeBilinear, resizeNearest } from '../augment/resize.ts';
+import { INVALID_LABEL } from '../catalog/dataset.ts';
+import { decodeImage } from '../decode/image.ts';
+import { decodeLabelMap } from '../decode/label-map.ts';
+import type { LabelMap, Rgb, Sample } from '../types.ts';
+
+/** What is known of an image before it is cropped. `labels` are train labels. */
+export interface Source {
+  readonly image: Rgb;
+  readonly labels?: LabelMap;
+}
+
+/** The stored labels that a table allows, as ranges: '0..10, 255, 11 -> 255'. */
+export function allowedLabels(table: Uint8Array): string {
+  const ranges: string[] = [];
+  const mapped: string[] = [];
+  for (let label = 0; label < 256; label++) {
+    if (table[label] === INVALID_LABEL) continue;
+    if (table[label] !== label) {
+      mapped.push(`${label} -> ${table[label]}`);
+      continue;
+    }
+    const start = label;
+    while (label < 255 && table[label + 1] === label + 1 && label + 1 !== INVALID_LABEL) label++;
+    ranges.push(label > start ? `${start}..${label}` : `${label}`);
+  }
+  return [...ranges, ...mapped].join(', ');
+}
+
+/** Stored labels to train labels. @throws DataError that names the file, the value and where it stands. */
+export function translateLabels(labels: LabelMap, table: Uint8Array, path: string): LabelMap {
+  const data = new Uint8Array(labels.data.length);
+  for (let i = 0; i < data.length; i++) {
+    const label = table[labels.data[i]!]!;
+    if (label === INVALID_LABEL) {
+      const where = `row ${Math.floor(i / labels.width)}, column ${i % labels.width}`;
+      throw new DataError(
+        `${path}: label ${labels.data[i]} (${where}) is not allowed; allowed: ${allowedLabels(table)}; data.label_map can map others, 255 = ignore`,
+      );
+    }
+    data[i] = label;
+  }
+  return { width: labels.width, height: labels.height, data };
+}
+
+/**
+ * Decodes a sample at its own size, with its label map where `table` is given and it has one.
+ * @throws DataError that names the file, or both files and their sizes where these differ.
+ */
+export async function decodeSample(root: string, sample: Sample, table?: Uint8Array): Promise<Source> {
+  const imagePath = join(root, sample.image);
+  if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
+  const maskPath = join(root, sample.mask);
+  const [image, stored] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
+  if (image.width !== stored.width || image.height !== stored.height) {
+    throw new DataError(
+      `${maskPath} has ${stored.width} x ${stored.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
+    );
+  }
+  return { image, labels: translateLabels(stored, table, maskPath) };
+}
+
+/** Image (bilinear) and labels (nearest) at the size whose long side is `longSide`; as they are where that is null. */
+export function atLongSide({ image, labels }: Source, longSide: number | null): Source {
+  if (longSide === null) return labels ? { image, labels } : { image };
+  const size = sizeForLongSide(image.width, image.height, longSide);
+  if (size.width === image.width && size.height === image.height) return labels ? { image, labels } : { image };
+  const resized = resizeBilinear(image, size);
+  return labels ? { image: resized, labels: resizeNearest(labels, size) } : { image: resized };
+}

@@ -1,0 +1,31 @@
+/** One image of a list, with its label file where it has one. */
+export interface Sample {
+  /** The image's path without its extension: unique in a list. */
+  readonly id: string;
+  /** The image's path, relative to the data root. */
+  readonly image: string;
+  /** The label file's path, relative to the data root. */
+  readonly mask?: string;
+}
+
+/** An 8-bit RGB image: `data` holds height x width x 3 bytes, interleaved R, G, B. */
+export interface Rgb {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** A map of class labels: `data` holds height x width bytes; 255 = ignore. */
+export interface LabelMap {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** A CutMix box, in pixels of the crop; a height of 0 means no box. */
+export interface Box {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}

@@ -1,0 +1,69 @@
+/**
+ * What a method is to the training loop: one step from views to losses. One loop serves all methods; a new method is one
+ * file and its place in the registry.
+ * Legend: N labelled batch, U unlabelled batch, K classes, H W pixels.
+ */
+import type { DeepLabV3Plus, FeatureDrop } from '../models/index.ts';
+import type { Tensor } from '../torch/index.ts';
+
+/** Labelled images after the weak augmentation. */
+export interface LabelledViews {
+  /** float [N, 3, H, W], normalised. */
+  readonly images: Tensor;
+  /** int64 [N, H, W]; 255 means "ignore". */
+  readonly labels: Tensor;
+}
+
+/** Unlabelled images: one weak crop and two strong views of it. */
+export interface UnlabelledViews {
+  /** float [U, 3, H, W], normalised; the same pixels in all three. */
+  readonly weak: Tensor;
+  readonly strong1: Tensor;
+  readonly strong2: Tensor;
+  /** bool [U, H, W]: true where the crop shows the image, false where it was padded. */
+  readonly valid: Tensor;
+  /** CutMix boxes [U, 4] of the two strong views: top, left, height, width; height 0 means none. */
+  readonly boxes1: Int32Array;
+  readonly boxes2: Int32Array;
+}
+
+export interface Views {
+  readonly labelled: LabelledViews;
+  readonly unlabelled?: UnlabelledViews;
+  /** What CutMix pastes in: another draw of unlabelled images. */
+  readonly mix?: UnlabelledViews;
+}
+
+/** What a step needs beside its views. */
+export interface StepContext {
+  readonly student: DeepLabV3Plus;
+  /** The EMA of the student, in evaluation mode and without gradients. */
+  readonly teacher: DeepLabV3Plus;
+  /** True while the unlabelled strong views are not learnt from yet. */
+  readonly warmup: boolean;
+  /** Runs forward passes of networks: under autocast where the configuration says bf16. */
+  readonly precision: <T>(forward: () => T) => T;
+  /** Channel masks of the n-th feature perturbation for a batch of images. */
+  readonly drop: (n: number, images: number) => FeatureDrop;
+}
+
+export interface StepResult {
+  /** What is minimised: a scalar tensor with gradients. */
+  readonly loss: Tensor;
+  /** Scalars by the names of SPEC section 5, and shares of kept pixels: for the log. */
+  readonly terms: ReadonlyMap<string, Tensor>;
+  /** Pseudo-labels of the weak views as a person would want to see them. */
+  readonly pseudoLabels?: {
+    /** int64 [U, H, W] */
+    readonly labels: Tensor;
+    /** bool [U, H, W] */
+    readonly keep: Tensor;
+  };
+}
+
+export interface Method {
+  readonly name: string;
+  /** False where labelled images are all that is learnt from. */
+  readonly usesUnlabelled: boolean;
+  step(views: Views, context: StepContext): StepResult;
+}

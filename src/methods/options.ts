@@ -1,0 +1,21 @@
+/** What of the configuration methods read, by the configuration's names. */
+import { meanCrossEntropy, ohemCrossEntropy } from '../losses/index.ts';
+import type { Tensor } from '../torch/index.ts';
+
+export interface MethodOptions {
+  readonly loss: {
+    readonly labelled: 'ce' | 'ohem';
+    readonly ohem_threshold: number;
+    readonly ohem_min_kept: number;
+    readonly weight_strong: number;
+    readonly weight_feature: number;
+    readonly weight_contrastive: number;
+  };
+  readonly select: { readonly rule: string; readonly high: number; readonly ratio: number; readonly conf_thresh: number };
+}
+
+/** The loss on labelled images: logits [N, K, H, W], labels [N, H, W] -> scalar. */
+export function labelledLoss({ loss }: Pick<MethodOptions, 'loss'>): (logits: Tensor, labels: Tensor) => Tensor {
+  if (loss.labelled === 'ce') return meanCrossEntropy;
+  return (logits, labels) => ohemCrossEntropy(logits, labels, { threshold: loss.ohem_threshold, minKept: loss.ohem_min_kept });
+}

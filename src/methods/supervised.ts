@@ -1,0 +1,16 @@
+/** Supervised training on the labelled images alone: the baseline of every comparison (SPEC section 8). */
+import type { Method, StepContext, StepResult, Views } from './method.ts';
+import { labelledLoss, type MethodOptions } from './options.ts';
+
+export function supervised(options: MethodOptions): Method {
+  const criterion = labelledLoss(options);
+  return {
+    name: 'supervised',
+    usesUnlabelled: false,
+    step({ labelled }: Views, { student, precision }: StepContext): StepResult {
+      const logits_NKHW = precision(() => student.forward(labelled.images, true));
+      const loss = criterion(logits_NKHW, labelled.labels);
+      return { loss, terms: new Map([['loss_x', loss]]) };
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * DeepLabV3+ (Chen et al., ECCV 2018) with DSSN's feature perturbation (SPEC section 2).
+ * Legend: N images, K classes, C channels, H W pixels, h w feature cells.
+ */
+import { Conv2d, convBnRelu, initialise, Module, Sequential } from '../nn/index.ts';
+import { ops, scoped, type Tensor } from '../torch/index.ts';
+import { ASPP } from './aspp.ts';
+import type { Backbone, Stem } from './backbone.ts';
+import { backbones, type BackboneName } from './registry.ts';
+
+export interface ModelOptions {
+  readonly backbone: BackboneName;
+  readonly classes: number;
+  readonly stem?: Stem;
+  readonly outputStride?: 8 | 16;
+}
+
+/** Channel masks of one perturbation, already divided by the keep rate: [N, low, 1, 1] and [N, high, 1, 1]. */
+export interface FeatureDrop {
+  readonly low: Tensor;
+  readonly high: Tensor;
+}
+
+/** Channels of the reduced low-level features and of the two fusing convolutions. */
+const reducedChannels = 48;
+const fuseChannels = 256;
+
+export class DeepLabV3Plus extends Module {
+  readonly backbone: Backbone;
+  readonly head: ASPP;
+  readonly reduce: Sequential;
+  readonly fuse: Sequential;
+  readonly classifier: Conv2d;
+
+  constructor(readonly options: ModelOptions) {
+    super();
+    const { backbone, classes, stem = 'deep', outputStride = 16 } = options;
+    this.backbone = backbones[backbone]({ stem, outputStride });
+    const { lowChannels, highChannels } = this.backbone;
+    this.head = new ASPP(highChannels, outputStride === 8 ? [12, 24, 36] : [6, 12, 18]);
+    this.reduce = new Sequential(convBnRelu(lowChannels, reducedChannels, 1));
+    this.fuse = new Sequential([
+      ...convBnRelu(highChannels / 8 + reducedChannels, fuseChannels, 3),
+      ...convBnRelu(fuseChannels, fuseChannels, 3),
+    ]);
+    this.classifier = new Conv2d(fuseChannels, classes, 1, { bias: true });
+  }
+
+  /** Draws the weights that no file gives. */
+  initialise(seed: number): this {
+    initialise(this, seed, (path) => path.startsWith('backbone.'));
+    return this;
+  }
+
+  #decode(low_NChw: Tensor, high_NChw: Tensor, train: boolean): Tensor {
+    return scoped(() => {
+      const size = low_NChw.shape.slice(2);
+      const context = ops.upsampleBilinear2d(this.head.forward(high_NChw, train), size, true);
+      const fused = this.fuse.forward(ops.cat([this.reduce.forward(low_NChw, train), context], 1), train);
+      return this.classifier.forward(fused);
+    });
+  }
+
+  /**
+   * Logits at the input's size, float32 or wider even under autocast: the clean ones, then one for each perturbation,
+   * all decoded in one batch so that batch norm sees them together.
+   */
+  #logits(image_N3HW: Tensor, train: boolean, drops: readonly FeatureDrop[]): Tensor[] {
+    const n = image_N3HW.size(0);
+    const all = scoped(() => {
+      const { low, high } = this.backbone.features(image_N3HW, train);
+      const lows = [low, ...drops.map((drop) => low.mul(drop.low.to(low.dtype)))];
+      const highs = [high, ...drops.map((drop) => high.mul(drop.high.to(high.dtype)))];
+      const logits_Khw = drops.length === 0 ? this.#decode(low, high, train) : this.#decode(ops.cat(lows), ops.cat(highs), train);
+      const wide = logits_Khw.dtype === 'float64' ? logits_Khw : logits_Khw.to('float32');
+      return ops.upsampleBilinear2d(wide, image_N3HW.shape.slice(2), true);
+    });
+    if (drops.length === 0) return [all];
+    const parts = Array.from({ length: 1 + drops.length }, (_, k) => all.narrow(0, k * n, n));
+    all.free();
+    return parts;
+  }
+
+  /** [N, 3, H, W] -> logits [N, K, H, W]. */
+  forward(image_N3HW: Tensor, train: boolean): Tensor {
+    return this.#logits(image_N3HW, train, [])[0]!;
+  }
+
+  /** Logits of the clean features and of each perturbed copy: 1 + drops.length tensors [N, K, H, W]. */
+  forwardWithDrops(image_N3HW: Tensor, train: boolean, drops: readonly FeatureDrop[]): Tensor[] {
+    return this.#logits(image_N3HW, train, drops);
+  }
+
+  /** Whether a parameter belongs to the backbone, whose learning rate is the base rate. */
+  static isBackbone(name: string): boolean {
+    return name.startsWith('backbone.');
+  }
+}
+

@@ -1,0 +1,65 @@
+/** Forward passes and gradients of every ResNet against golden/forward.safetensors and gradients.json. */
+import { describe, expect, it } from 'vitest';
+import { exact, expectClose, expectTensorClose, goldenJson, goldenTensors, prefix, type Tolerance } from '../../test/support/golden.ts';
+import { recipeFill, recipeTensor } from '../../test/support/recipe.ts';
+import { noGrad, ops, scope } from '../torch/index.ts';
+import { DeepLabV3Plus, type ModelOptions } from './index.ts';
+
+const classes = 5;
+const forward = goldenTensors('forward.safetensors');
+const gradients = goldenJson<Record<string, Record<string, number>>>('gradients.json');
+
+/**
+ * float32 carries 24 bits (6e-8) through up to 101 layers with sums of up to 18,000 products each: seen errors of the logits
+ * reach 5e-3 of values up to 3.
+ */
+const single: Tolerance = { relative: 1e-2, absolute: 1e-2 };
+/**
+ * Gradients are compared where they are well conditioned: above the image pool's batch norm. That one normalises two values a
+ * channel, and where they lie within rounding of each other the gradient that it sends down is noise in any layout (PyTorch's
+ * own float32 channels-last run is off by 1.2 there).
+ */
+const singleGradient: Tolerance = { relative: 5e-2, absolute: 1e-6 };
+const wellConditioned = (key: string) => !key.startsWith('backbone.') && !key.startsWith('head.b4.');
+
+const network = (options: Omit<ModelOptions, 'classes'>) => recipeFill(new DeepLabV3Plus({ ...options, classes }).to('float64'), prefix);
+const image = () => recipeTensor(`${prefix}x`, [2, 3, 65, 65], -2, 2);
+
+function checkTraining(name: string, options: Omit<ModelOptions, 'classes'>, dtype: 'float64' | 'float32', tolerance: Tolerance, gradientTolerance: Tolerance): void {
+  using _ = scope();
+  const model = network(options).to(dtype).trainable(true);
+  const logits = model.forward(image().to(dtype), true);
+  expectTensorClose(logits, forward.get(`${name}.train`)!, `${name}.train`, tolerance);
+  logits.mul(logits).mean().backward();
+  const expected = gradients[name]!;
+  const norms = new Map([...model.namedParameters()].map(([key, parameter]) => [key, ops.norm(parameter.grad!).item()]));
+  expect([...norms.keys()].sort()).toEqual(Object.keys(expected).sort());
+  for (const [key, value] of norms)
+    if (dtype === 'float64' || wellConditioned(key)) expectClose([value], [expected[key]!], `gradient of ${name} ${key}`, gradientTolerance);
+  const runningMean = forward.get(`${name}.bn1.running_mean`);
+  if (runningMean) expectTensorClose(model.stateDict().get('backbone.bn1.running_mean')!, runningMean, `${name} running mean`, tolerance);
+  model.free();
+}
+
+describe('networks, float64', () => {
+  it.each(['resnet50', 'resnet101'] as const)('%s in evaluation', (backbone) => {
+    using _ = scope();
+    const model = network({ backbone });
+    expectTensorClose(noGrad(() => model.forward(image(), false)), forward.get(`${backbone}.eval`)!, `${backbone}.eval`);
+  });
+
+  it.each([
+    ['resnet50', { backbone: 'resnet50' }],
+    ['resnet101', { backbone: 'resnet101' }],
+    ['resnet18', { backbone: 'resnet18' }],
+    ['resnet34', { backbone: 'resnet34' }],
+    ['resnet50.standard', { backbone: 'resnet50', stem: 'standard' }],
+    ['resnet50.stride8', { backbone: 'resnet50', outputStride: 8 }],
+  ] as const)('%s in training: logits, gradients, running statistics', (name, options) => checkTraining(name, options, 'float64', exact, exact));
+});
+
+describe('networks, float32', () => {
+  it.each(['resnet50', 'resnet18'] as const)('%s in training', (backbone) =>
+    checkTraining(backbone, { backbone }, 'float32', single, singleGradient),
+  );
+});

@@ -1,0 +1,3 @@
+export { Ema, emaKeep } from './ema.ts';
+export { polyRate } from './schedule.ts';
+export { type ParameterGroup, Sgd } from './sgd.ts';

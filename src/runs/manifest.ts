@@ -1,0 +1,96 @@
+/** `manifest.json`: what a run was made with, so that its numbers can be made again: versions, machine, lists, seed, command. */
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import os from 'node:os';
+
+/** A list of images as it was read. */
+export interface ListRecord {
+  readonly name: 'labelled' | 'unlabelled' | 'val';
+  readonly file: string;
+  readonly images: number;
+  /** SHA-256 of the file, hexadecimal. */
+  readonly sha256: string;
+}
+
+/** One process that worked on the run. */
+export interface SessionRecord {
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  readonly ended?: string;
+  /** SGD steps done before and after. */
+  readonly from: number;
+  readonly to?: number;
+  readonly status: 'running' | 'finished' | 'interrupted' | 'failed';
+  readonly command: readonly string[];
+  readonly machine: MachineRecord;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface MachineRecord {
+  readonly host: string;
+  readonly system: string;
+  readonly cpu: string;
+  readonly logical_cores: number;
+  readonly memory_gb: number;
+  /** Where tensors lived: `cpu`, `cuda:0`. */
+  readonly device: string;
+  readonly threads: number;
+}
+
+export interface Manifest {
+  readonly format: number;
+  readonly status: SessionRecord['status'];
+  readonly method: string;
+  readonly seed: number;
+  readonly lists: readonly ListRecord[];
+  /** In order; more than one after a resume. */
+  readonly sessions: readonly SessionRecord[];
+}
+
+/** What the trainer knows and this folder does not. */
+export interface ManifestInput {
+  readonly command: readonly string[];
+  /** `dssn`, `engine`; `node` is added. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly device: string;
+  readonly threads: number;
+  readonly lists: readonly ListRecord[];
+}
+
+/** The record of a list file. */
+export function listRecord(name: ListRecord['name'], file: string, images: number): ListRecord {
+  return { name, file, images, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
+}
+
+/** The session that begins now. */
+export function beginSession(input: ManifestInput, from: number): SessionRecord {
+  return {
+    started: new Date().toISOString(),
+    from,
+    status: 'running',
+    command: input.command,
+    machine: {
+      host: os.hostname(),
+      system: `${os.type()} ${os.release()} ${os.arch()}`,
+      cpu: os.cpus()[0]?.model ?? 'unknown',
+      logical_cores: os.cpus().length,
+      memory_gb: Math.round(os.totalmem() / 2 ** 30),
+      device: input.device,
+      threads: input.threads,
+    },
+    versions: { ...input.versions, node: process.versions.node },
+  };
+}
+
+/** Writes a JSON file as one: a reader sees the old one or the new one. */
+export function replaceJson(file: string, value: unknown): void {
+  const fresh = `${file}.new`;
+  const descriptor = openSync(fresh, 'w');
+  try {
+    writeSync(descriptor, `${JSON.stringify(value, null, 2)}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(fresh, file);
+}

@@ -1,0 +1,210 @@
+/**
+ * What each task takes and gives: the library's public types, and the contract between the command line and the tasks.
+ * A result is a plain object; the command line prints it as text, or as JSON with `--json` (names as in the JSON then).
+ */
+import type { Config } from '../config/schema.ts';
+import type { Scores } from '../runs/events.ts';
+
+export type { Scores };
+
+/** One state of a piece of work. All but `iteration` may be left out; what is left out is not shown. */
+export interface Progress {
+  /** Units done so far (iterations, images), of the total given to `start`. */
+  readonly iteration: number;
+  /** Epoch, from 0. */
+  readonly epoch?: number;
+  /** Losses by name; `loss` is the total. */
+  readonly losses?: Readonly<Record<string, number>>;
+  readonly lr?: number;
+  /** Share of the unlabelled pixels whose pseudo-label counts, 0 to 1. */
+  readonly kept?: number;
+  readonly iterationsPerSecond?: number;
+  readonly imagesPerSecond?: number;
+}
+
+/** What the column of a table holds; numbers are set to the right. */
+export type Cell = string | number;
+
+/** Where a task tells how it is getting on. It never throws, and costs nothing worth measuring. */
+export interface Reporter {
+  /** Begins a piece of work of `total` units (`iteration` unless named otherwise), `done` of which an earlier process did. */
+  start(total: number, label: string, options?: { readonly unit?: string; readonly done?: number }): void;
+  update(progress: Progress): void;
+  /** Ends the piece of work begun last; `text` is its outcome. */
+  end(text?: string): void;
+  note(text: string): void;
+  warning(text: string): void;
+  /** Numbers are printed with two decimals unless they are integers. */
+  table(head: readonly string[], rows: readonly (readonly Cell[])[]): void;
+}
+
+/** Options of every task. */
+export interface TaskOptions {
+  readonly reporter: Reporter;
+  /** Aborted at SIGINT or SIGTERM: the task finishes its step, writes what must not be lost, and returns. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainOptions extends TaskOptions {
+  readonly config: Config;
+  /** The run folder to write. */
+  readonly out: string;
+  /** Go on from the folder's checkpoint, if it holds one. */
+  readonly resume: boolean;
+  /** The command as typed, for the manifest. */
+  readonly command: readonly string[];
+}
+
+export interface TrainResult {
+  readonly status: 'finished' | 'already-finished' | 'interrupted';
+  readonly run: string;
+  readonly method: string;
+  /** Iterations done, and of how many. */
+  readonly iterations: number;
+  readonly of: number;
+  /** mIoU of the last and the best evaluation; left out before the first one, teacher's where there is none. */
+  readonly student?: { readonly last: number; readonly best: number };
+  readonly teacher?: { readonly last: number; readonly best: number };
+}
+
+/** `--weights`: one of a run's four, or a file. */
+export type WeightsChoice = 'teacher-best' | 'best' | 'teacher-latest' | 'latest' | (string & {});
+
+export interface EvaluateOptions extends TaskOptions {
+  readonly run: string;
+  /** Default: teacher-best, else best. */
+  readonly weights?: WeightsChoice;
+  readonly tta: boolean;
+  /** Another root than the run's. */
+  readonly data?: string;
+  /** Another list than the validation list of the run's dataset. */
+  readonly list?: string;
+}
+
+export interface EvaluateResult extends Scores {
+  readonly images: number;
+  /** The weights that were evaluated: a file. */
+  readonly weights: string;
+}
+
+export interface PredictOptions extends TaskOptions {
+  /** Exactly one of `run` and `checkpoint` is given. */
+  readonly run?: string;
+  readonly checkpoint?: string;
+  readonly weights?: WeightsChoice;
+  readonly out: string;
+  /** Images, and folders whose images are all taken. */
+  readonly inputs: readonly string[];
+  readonly tta: boolean;
+}
+
+/** One image's files: the label map as a PNG of class indices with the palette, and the colours over the image. */
+export interface Prediction {
+  readonly image: string;
+  readonly mask: string;
+  readonly overlay: string;
+}
+
+export interface PredictResult {
+  readonly predictions: readonly Prediction[];
+}
+
+export interface QuickstartOptions extends TaskOptions {
+  /** Holds the runs `supervised` and `dssn`, the drawn images, the pictures and report.html. */
+  readonly out: string;
+  /** Seed of the drawn images and of both runs. */
+  readonly seed: number;
+  readonly command: readonly string[];
+}
+
+export interface QuickstartResult {
+  readonly status: 'finished' | 'interrupted';
+  readonly out: string;
+  readonly report: string;
+  readonly supervised?: Scores;
+  readonly dssn?: Scores;
+  readonly seconds: number;
+}
+
+export interface BenchStepOptions extends TaskOptions {
+  readonly method: Config['method'];
+  readonly backbone: Config['model']['backbone'];
+  readonly nclass: number;
+  readonly crop: number;
+  /** Labelled images a step, and as many unlabelled ones. */
+  readonly batch: number;
+  /** `auto`: one a physical core. */
+  readonly threads: number | 'auto';
+  readonly bf16: boolean;
+  readonly iters: number;
+  readonly device: string;
+}
+
+/** Names as in the JSON. Seconds, MB of 10^6 bytes. */
+export interface BenchStepResult {
+  readonly engine: string;
+  readonly device: string;
+  readonly threads: number;
+  /** Median and least time of a step. */
+  readonly step_s: number;
+  readonly min_s: number;
+  readonly iters: number;
+  readonly peak_rss_mb: number;
+  /** Growth of resident memory and of live tensors from the end of the warm-up to the end of the bench. */
+  readonly rss_growth_mb: number;
+  readonly live_tensors_growth: number;
+}
+
+export interface BenchLoaderOptions extends TaskOptions {
+  readonly root: string;
+  readonly list: string;
+  readonly crop: number;
+  readonly workers: number;
+  readonly seconds: number;
+}
+
+/** Names as in the JSON. A sample is one unlabelled image with its weak view, two strong views and two boxes. */
+export interface BenchLoaderResult {
+  readonly samples_per_s: number;
+  readonly samples: number;
+  readonly seconds: number;
+  readonly workers: number;
+  readonly crop: number;
+}
+
+/** The engine in use. */
+export interface EngineReport {
+  /** libtorch's version, the road it came by (wheel, debian, LIBTORCH) and its folder. */
+  readonly version: string;
+  readonly source: string;
+  readonly folder: string;
+  readonly threads: number;
+  readonly blas: string;
+  readonly cuda: boolean;
+}
+
+/** Something that `dssn doctor` has to say: `missing` stops work, `slow` costs time. */
+export interface Finding {
+  readonly level: 'missing' | 'slow' | 'note';
+  readonly text: string;
+  /** How to mend it; a command where there is one. */
+  readonly cure?: string;
+}
+
+export interface DoctorResult {
+  /** Whether the engine loads. */
+  readonly ok: boolean;
+  readonly dssn: string;
+  readonly node: string;
+  readonly engine?: EngineReport;
+  readonly cpu: {
+    readonly model: string;
+    readonly physical_cores: number;
+    readonly logical_cores: number;
+    readonly features: readonly string[];
+  };
+  readonly gpus: readonly string[];
+  /** GB of 2^30 bytes. */
+  readonly memory: { readonly total_gb: number; readonly available_gb: number; readonly allocator: string };
+  readonly findings: readonly Finding[];
+}
