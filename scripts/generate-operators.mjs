@@ -88,7 +88,12 @@ function parse(schema) {
     }
     const [, type, name, , value] = /^(\S+) (\w+)(=(.*))?$/.exec(part) ?? [];
     if (!type) throw new Error(`cannot read '${part}' of ${schema}`);
-    parameters.push({ type: typeOf(type), name: reserved.has(name) ? `${name}_` : camel(name), optional: value !== undefined || type.endsWith('?'), keywordOnly });
+    parameters.push({
+      type: typeOf(type),
+      name: reserved.has(name) ? `${name}_` : camel(name),
+      optional: value !== undefined || type.endsWith('?'),
+      keywordOnly,
+    });
   }
   const results = match[3].startsWith('(') ? split(match[3].slice(1, -1)).map((r) => r.split(' ')[0]) : [match[3]];
   return { parameters, results };
@@ -107,8 +112,13 @@ function emit(name, operator) {
   const positional = parameters.filter((p) => !p.keywordOnly);
   const keywords = parameters.filter((p) => p.keywordOnly && p.type !== 'undefined');
   const lastRequired = positional.map((p) => p.optional).lastIndexOf(false);
-  const signature = positional.map((p, i) => (p.optional && i > lastRequired ? `${p.name}?: ${p.type}` : `${p.name}: ${p.optional ? `${p.type} | undefined` : p.type}`));
-  if (keywords.length) signature.push(`options: { ${keywords.map((p) => `${p.name}${p.optional ? '?' : ''}: ${p.type}`).join('; ')} }${keywords.every((p) => p.optional) ? ' = {}' : ''}`);
+  const signature = positional.map((p, i) =>
+    p.optional && i > lastRequired ? `${p.name}?: ${p.type}` : `${p.name}: ${p.optional ? `${p.type} | undefined` : p.type}`,
+  );
+  if (keywords.length)
+    signature.push(
+      `options: { ${keywords.map((p) => `${p.name}${p.optional ? '?' : ''}: ${p.type}`).join('; ')} }${keywords.every((p) => p.optional) ? ' = {}' : ''}`,
+    );
   const lastKeyword = parameters.map((p) => p.keywordOnly && p.type !== 'undefined').lastIndexOf(true);
   const used = parameters.slice(0, Math.max(positional.length, lastKeyword + 1));
   const passed = used.map((p) => (p.type === 'undefined' ? 'undefined' : p.keywordOnly ? `options.${p.name}` : p.name));

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { here } from './engine.mjs';
+import { forcedRoad, here } from './engine.mjs';
 import { withLock } from './lock.mjs';
+import { readEngineFile } from './native.mjs';
 import { ROOT } from './paths.mjs';
 import { SetupError } from './shell.mjs';
 import { STEPS } from './steps.mjs';
@@ -13,7 +14,7 @@ import { STEPS } from './steps.mjs';
  *
  *   node setup/setup.mjs [--engine libtorch|wheel|debian] [--tests]
  *
- * `--engine` chooses the engine and remembers it; DSSN_ENGINE chooses for one command. All output goes to stderr.
+ * `--engine` chooses the engine and remembers it; DSSN_ENGINE chooses for one command. `--tests` is for what only tests need: nothing so far. All output goes to stderr.
  */
 
 /** An installed package has neither sources nor a lock file: only the engine and the addon are to be made. */
@@ -71,6 +72,14 @@ async function run(step, where, options, say) {
   return step.work(where, options);
 }
 
+/** @returns {string} the engine that a run would use, for people */
+function activeEngine() {
+  const { active, engines } = readEngineFile();
+  const road = forcedRoad(process.env.DSSN_ENGINE);
+  const used = road ? Object.values(engines).find(({ source }) => source === road) : engines[active ?? ''];
+  return used ? `PyTorch ${used.version} (${used.source}, ${used.root})` : 'no engine';
+}
+
 /** @param {number} since */
 function seconds(since) {
   return `${((performance.now() - since) / 1000).toFixed(1)} s`;
@@ -79,7 +88,8 @@ function seconds(since) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     const { values } = parseArgs({ options: { engine: { type: 'string' }, tests: { type: 'boolean' } } });
-    await setUp({ engine: values.engine });
+    if (isSetUp(values.engine)) process.stderr.write(`dssn is set up: ${activeEngine()}\n`);
+    else await setUp({ engine: values.engine });
   } catch (error) {
     process.stderr.write(
       `${error instanceof SetupError && !process.env.DSSN_DEBUG ? `set-up failed: ${error.message}` : /** @type {Error} */ (error).stack}\n`,

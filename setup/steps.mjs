@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as apt from './apt.mjs';
-import { forcedRoad, obtainEngine } from './engine.mjs';
+import { forcedRoad, installedEngines, obtainEngine, waysToSupply } from './engine.mjs';
 import { describe, tryDescribe } from './libtorch.mjs';
 import { buildAddon, fingerprint, LoadError, readEngineFile, writeEngineFile } from './native.mjs';
 import { BUILD, ROOT } from './paths.mjs';
@@ -69,9 +69,10 @@ const systemPackages = {
   name: 'system packages',
   // Where the addon is built already, the tools that built it may be gone.
   ready: (where, options) => engine.ready(where, options) || (missingTools(where.shell).length === 0 && !mayInstallAllocator(where.shell)),
-  work({ shell }) {
+  work(where) {
+    const { shell } = where;
     const needed = missingTools(shell);
-    if (needed.length > 0) apt.install(shell, needed);
+    if (needed.length > 0) installTools(where, needed);
     /** @type {string[]} */
     const done = [...needed];
     if (mayInstallAllocator(shell) || (needed.length > 0 && !findAllocator())) {
@@ -93,7 +94,7 @@ const npmPackages = {
   name: 'npm packages',
   ready: (_where, options) => options.nativeOnly || lockedPackagesAreThere(),
   work({ shell }) {
-    const result = shell.run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: ROOT, env: { DSSN_SETUP: '1' } });
+    const result = shell.run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, env: { DSSN_SETUP: '1' } });
     if (result.status !== 0) throw new SetupError(`"npm ci" failed:\n${tail(result.stderr)}`);
     return /added \d+ packages/.exec(result.stdout)?.[0] ?? 'npm ci';
   },
@@ -119,6 +120,21 @@ export const STEPS = [systemPackages, npmPackages, engine, typescript];
 /** @param {import('./shell.mjs').Shell} shell */
 function missingTools(shell) {
   return Object.entries(TOOLS).flatMap(([command, name]) => (shell.has(command) ? [] : [name]));
+}
+
+/**
+ * Where the tools cannot be had an engine often cannot either: its user learns of both at once.
+ *
+ * @param {Where} where
+ * @param {readonly string[]} needed
+ */
+function installTools(where, needed) {
+  try {
+    apt.install(where.shell, needed);
+  } catch (error) {
+    if (!(error instanceof SetupError) || installedEngines(where).length > 0) throw error;
+    throw new SetupError(`${error.message}\nThere is no libtorch (PyTorch's C++ library) here yet either. ${waysToSupply()}`);
+  }
 }
 
 /**

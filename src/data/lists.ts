@@ -15,6 +15,8 @@ export interface Split {
   readonly labelled: readonly Sample[];
   readonly unlabelled: readonly Sample[];
   readonly val: readonly Sample[];
+  /** The files that they were read from; `unlabelled` is `train.txt` where the list is what it leaves, absent where none was read. */
+  readonly files: { readonly labelled: string; readonly unlabelled?: string; readonly val: string };
 }
 
 /** The lists that come with the package. */
@@ -100,19 +102,19 @@ function findSplit(datasetName: string, root: string, split: string): string {
 }
 
 /** `unlabeled.txt`, or where there is none `train.txt` one level up without the labelled images. */
-function unlabelledOf(folder: string, labelled: readonly Sample[]): Sample[] {
+function unlabelledOf(folder: string, labelled: readonly Sample[]): { samples: Sample[]; file: string } {
   const own = join(folder, 'unlabeled.txt');
-  if (existsSync(own)) return readList(own);
+  if (existsSync(own)) return { samples: readList(own), file: own };
   const train = join(dirname(folder), 'train.txt');
   if (!existsSync(train)) throw new DataError(`${folder}: no unlabelled images: neither ${own} nor ${train} is there`);
   const taken = new Set(labelled.map(({ image }) => image));
   const rest = readList(train).filter(({ image }) => !taken.has(image));
   if (rest.length === 0) throw new DataError(`${train}: every image of it is labelled in ${folder}, so none is left unlabelled`);
-  return rest;
+  return { samples: rest, file: train };
 }
 
 /** Law of DESIGN.md: no image stands in two lists of a split. */
-function checkDisjoint(folder: string, { labelled, unlabelled, val }: Split): void {
+function checkDisjoint(folder: string, { labelled, unlabelled, val }: Omit<Split, 'files'>): void {
   const owner = new Map<string, string>();
   const shared: string[] = [];
   for (const [name, samples] of Object.entries({ labelled, unlabelled, val })) {
@@ -139,12 +141,12 @@ export function loadSplit(
   options: { labelledOnly?: boolean } = {},
 ): Split {
   const folder = findSplit(dataset.name, root, split);
-  const labelled = readLabelledList(join(folder, 'labeled.txt'));
-  const unlabelled = options.labelledOnly ? [] : unlabelledOf(folder, labelled);
-  const val = readLabelledList(join(dirname(folder), 'val.txt'));
-  const lists = { labelled, unlabelled, val };
+  const files = { labelled: join(folder, 'labeled.txt'), val: join(dirname(folder), 'val.txt') };
+  const labelled = readLabelledList(files.labelled);
+  const rest = options.labelledOnly ? undefined : unlabelledOf(folder, labelled);
+  const lists = { labelled, unlabelled: rest?.samples ?? [], val: readLabelledList(files.val) };
   checkDisjoint(folder, lists);
-  return lists;
+  return { ...lists, files: rest ? { ...files, unlabelled: rest.file } : files };
 }
 
 /** At most twenty names and how many more there are. */

@@ -16,7 +16,10 @@ export function standardise(logits_NKHW: Tensor): Tensor {
   const classes = logits_NKHW.size(1);
   const mean_N1HW = logits_NKHW.mean(1, true);
   const centred_NKHW = logits_NKHW.sub(mean_N1HW);
-  const variance_N1HW = ops.square(centred_NKHW).sum(1, true).div(classes - 1);
+  const variance_N1HW = ops
+    .square(centred_NKHW)
+    .sum(1, true)
+    .div(classes - 1);
   const noise = classes * (roundingUnit[logits_NKHW.dtype] ?? 2 ** -8);
   const flat_N1HW = ops.le(variance_N1HW.detach(), ops.square(mean_N1HW.detach()).mul(noise ** 2));
   const deviation_N1HW = ops.sqrt(ops.maskedFill(variance_N1HW, flat_N1HW, 1));

@@ -27,10 +27,17 @@ function boxesOf(name: string): Int32Array {
   const [n, h, w] = shape as [number, number, number];
   const boxes = new Int32Array(4 * n);
   for (let i = 0; i < n; i++) {
-    const inside = [...values.subarray(i * h * w, (i + 1) * h * w).entries()].filter(([, v]) => v > 0).map(([k]) => [Math.floor(k / w), k % w] as const);
+    const inside = [...values.subarray(i * h * w, (i + 1) * h * w).entries()]
+      .filter(([, v]) => v > 0)
+      .map(([k]) => [Math.floor(k / w), k % w] as const);
     const rows = inside.map(([y]) => y);
     const columns = inside.map(([, x]) => x);
-    const box = [Math.min(...rows), Math.min(...columns), Math.max(...rows) - Math.min(...rows) + 1, Math.max(...columns) - Math.min(...columns) + 1];
+    const box = [
+      Math.min(...rows),
+      Math.min(...columns),
+      Math.max(...rows) - Math.min(...rows) + 1,
+      Math.max(...columns) - Math.min(...columns) + 1,
+    ];
     expect(box[2]! * box[3]!, `${name} is a rectangle`).toBe(inside.length);
     boxes.set(box, 4 * i);
   }
@@ -45,10 +52,16 @@ const settings: Record<string, { options: MethodOptions; warmup?: boolean; edge?
   'fixed_0.95': { options: { ...published, select: { ...published.select, rule: 'fixed' } } },
   fixed_0: { options: { ...published, select: { ...published.select, rule: 'fixed', conf_thresh: 0 } } },
   ohem: {
-    options: { loss: { ...published.loss, labelled: 'ohem', ohem_min_kept: 600 }, select: { ...published.select, rule: 'fixed', conf_thresh: 0 } },
+    options: {
+      loss: { ...published.loss, labelled: 'ohem', ohem_min_kept: 600 },
+      select: { ...published.select, rule: 'fixed', conf_thresh: 0 },
+    },
   },
   edge: { options: published, edge: true },
-  edge_ohem: { options: { loss: { ...published.loss, labelled: 'ohem', ohem_min_kept: 0 }, select: { ...published.select, rule: 'fixed' } }, edge: true },
+  edge_ohem: {
+    options: { loss: { ...published.loss, labelled: 'ohem', ohem_min_kept: 0 }, select: { ...published.select, rule: 'fixed' } },
+    edge: true,
+  },
 };
 
 /** The golden inputs; `edge` leaves nothing to learn from and makes some logits constant. */
@@ -112,7 +125,10 @@ describe('losses', () => {
     expect(Object.keys(table).length).toBeGreaterThan(0);
     for (const [name, value] of Object.entries(table)) {
       const [, threshold, minKept] = /^thresh=(.*),min_kept=(.*)$/.exec(name)!;
-      const loss = ohemCrossEntropy(input('pred_x'), input('mask_x').to('int64'), { threshold: Number(threshold), minKept: Number(minKept) });
+      const loss = ohemCrossEntropy(input('pred_x'), input('mask_x').to('int64'), {
+        threshold: Number(threshold),
+        minKept: Number(minKept),
+      });
       expectClose([loss.item()], [value], name);
     }
   });
@@ -129,7 +145,21 @@ describe('losses', () => {
 });
 
 interface Trajectory {
-  settings: { nclass: number; crop: number; batch: number; lr: number; lr_multi: number; total_iters: number; momentum: number; weight_decay: number; power: number; ema: number; select_high: number; select_ratio: number; teacher_scale: number };
+  settings: {
+    nclass: number;
+    crop: number;
+    batch: number;
+    lr: number;
+    lr_multi: number;
+    total_iters: number;
+    momentum: number;
+    weight_decay: number;
+    power: number;
+    ema: number;
+    select_high: number;
+    select_ratio: number;
+    teacher_scale: number;
+  };
   steps: Record<string, number>[];
   after: Record<'student' | 'teacher', Record<string, { norm: number; first: number[] }>>;
 }
@@ -177,7 +207,11 @@ describe('trajectory', () => {
         unlabelled: unlabelled('u_w', 's1', 's2', 'ignore'),
         mix: unlabelled('mix_w', 'mix_s1', 'mix_s2', 'ignore_mix'),
       };
-      const mask = (name: string, channels: number) => recipeTensor(at + name, [2 * s.batch, channels, 1, 1]).gt(0).to('float64').mul(2);
+      const mask = (name: string, channels: number) =>
+        recipeTensor(at + name, [2 * s.batch, channels, 1, 1])
+          .gt(0)
+          .to('float64')
+          .mul(2);
       backbone.learningRate = polyRate(s.lr, k, s.total_iters, s.power);
       rest.learningRate = backbone.learningRate * s.lr_multi;
       expectClose([backbone.learningRate], [expected.lr_used!], `iteration ${k} learning rate`);
@@ -194,7 +228,10 @@ describe('trajectory', () => {
         const value = expected[name];
         if (name.startsWith('loss')) expectClose([term.item()], [value!], `iteration ${k} ${name}`, tolerance);
       }
-      expectClose([terms.get('mask_ratio')!.item()], [expected.mask_ratio!], `iteration ${k} mask_ratio`, { relative: 1e-6, absolute: 1e-9 });
+      expectClose([terms.get('mask_ratio')!.item()], [expected.mask_ratio!], `iteration ${k} mask_ratio`, {
+        relative: 1e-6,
+        absolute: 1e-9,
+      });
       expectClose([loss.item()], [expected.loss!], `iteration ${k} loss`, tolerance);
       loss.backward();
       optimiser.step();
@@ -210,7 +247,12 @@ describe('trajectory', () => {
         using _ = scope();
         const entry = state.get(name)!.to('float64');
         expectClose([ops.norm(entry).item()], [norm], `${who} ${name} norm`, tolerances[3]);
-        expectTensorClose(entry.flatten().narrow(0, 0, first.length), { shape: [first.length], values: Float64Array.from(first) }, `${who} ${name}`, tolerances[3]);
+        expectTensorClose(
+          entry.flatten().narrow(0, 0, first.length),
+          { shape: [first.length], values: Float64Array.from(first) },
+          `${who} ${name}`,
+          tolerances[3],
+        );
       }
     }
   }, 600_000);

@@ -52,12 +52,8 @@ function strongLoss(p: Predictions, view: 1 | 2, select: Selection): { loss: Ten
   return { loss, keep, valid };
 }
 
-export interface DssnLosses extends StepResult {
-  readonly pseudoLabels: { readonly labels: Tensor; readonly keep: Tensor };
-}
-
 /** All terms of the loss by name, and their weighted sum. */
-export function dssnLosses(p: Predictions, options: MethodOptions, warmup: boolean): DssnLosses {
+export function dssnLosses(p: Predictions, options: MethodOptions, warmup: boolean): StepResult {
   const { rule, high, ratio, conf_thresh } = options.select;
   const { weight_strong, weight_feature, weight_contrastive } = options.loss;
   const select = selection(rule, { high, ratio, confidence: conf_thresh });
@@ -89,7 +85,7 @@ export function dssnLosses(p: Predictions, options: MethodOptions, warmup: boole
       ['kept_s2', keptShare(strong2.keep, strong2.valid)],
       ['mask_ratio', keptShare(keep, p.valid_UHW)],
     ]),
-    pseudoLabels: { labels, keep },
+    pseudoLabels: () => ({ labels: p.teacher_UKHW.argmax(1), keep: select(p.teacher_UKHW).and(p.valid_UHW) }),
   };
 }
 

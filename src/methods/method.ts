@@ -52,13 +52,8 @@ export interface StepResult {
   readonly loss: Tensor;
   /** Scalars by the names of SPEC section 5, and shares of kept pixels: for the log. */
   readonly terms: ReadonlyMap<string, Tensor>;
-  /** Pseudo-labels of the weak views as a person would want to see them. */
-  readonly pseudoLabels?: {
-    /** int64 [U, H, W] */
-    readonly labels: Tensor;
-    /** bool [U, H, W] */
-    readonly keep: Tensor;
-  };
+  /** The weak views' pseudo-labels, int64 [U, H, W], and what of them was kept, bool [U, H, W]: computed when somebody looks. */
+  readonly pseudoLabels?: () => { readonly labels: Tensor; readonly keep: Tensor };
 }
 
 export interface Method {

@@ -38,7 +38,8 @@ function fixed({ confidence }: SelectionOptions): Selection {
 
 /** Every pseudo-label is kept. */
 function none(): Selection {
-  return (logits_NKHW) => ops.full([logits_NKHW.size(0), logits_NKHW.size(2), logits_NKHW.size(3)], 1, { dtype: 'bool', device: logits_NKHW.device });
+  return (logits_NKHW) =>
+    ops.full([logits_NKHW.size(0), logits_NKHW.size(2), logits_NKHW.size(3)], 1, { dtype: 'bool', device: logits_NKHW.device });
 }
 
 const rules = { 'class-aware': classAware, fixed, none } as const;
@@ -49,7 +50,9 @@ export const selectionRules = Object.keys(rules) as SelectionRule[];
 export function selection(rule: string, options: SelectionOptions): Selection {
   if (!Object.hasOwn(rules, rule)) {
     const meant = nearest(rule, selectionRules);
-    throw new ConfigError(`select.rule: unknown rule '${rule}'${meant ? `, did you mean '${meant}'?` : ''} (allowed: ${selectionRules.join(', ')})`);
+    throw new ConfigError(
+      `select.rule: unknown rule '${rule}'${meant ? `, did you mean '${meant}'?` : ''} (allowed: ${selectionRules.join(', ')})`,
+    );
   }
   return rules[rule as SelectionRule](options);
 }

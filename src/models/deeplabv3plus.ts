@@ -96,4 +96,3 @@ export class DeepLabV3Plus extends Module {
     return name.startsWith('backbone.');
   }
 }
-

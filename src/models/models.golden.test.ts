@@ -25,7 +25,13 @@ const wellConditioned = (key: string) => !key.startsWith('backbone.') && !key.st
 const network = (options: Omit<ModelOptions, 'classes'>) => recipeFill(new DeepLabV3Plus({ ...options, classes }).to('float64'), prefix);
 const image = () => recipeTensor(`${prefix}x`, [2, 3, 65, 65], -2, 2);
 
-function checkTraining(name: string, options: Omit<ModelOptions, 'classes'>, dtype: 'float64' | 'float32', tolerance: Tolerance, gradientTolerance: Tolerance): void {
+function checkTraining(
+  name: string,
+  options: Omit<ModelOptions, 'classes'>,
+  dtype: 'float64' | 'float32',
+  tolerance: Tolerance,
+  gradientTolerance: Tolerance,
+): void {
   using _ = scope();
   const model = network(options).to(dtype).trainable(true);
   const logits = model.forward(image().to(dtype), true);
@@ -35,7 +41,8 @@ function checkTraining(name: string, options: Omit<ModelOptions, 'classes'>, dty
   const norms = new Map([...model.namedParameters()].map(([key, parameter]) => [key, ops.norm(parameter.grad!).item()]));
   expect([...norms.keys()].sort()).toEqual(Object.keys(expected).sort());
   for (const [key, value] of norms)
-    if (dtype === 'float64' || wellConditioned(key)) expectClose([value], [expected[key]!], `gradient of ${name} ${key}`, gradientTolerance);
+    if (dtype === 'float64' || wellConditioned(key))
+      expectClose([value], [expected[key]!], `gradient of ${name} ${key}`, gradientTolerance);
   const runningMean = forward.get(`${name}.bn1.running_mean`);
   if (runningMean) expectTensorClose(model.stateDict().get('backbone.bn1.running_mean')!, runningMean, `${name} running mean`, tolerance);
   model.free();
@@ -45,7 +52,11 @@ describe('networks, float64', () => {
   it.each(['resnet50', 'resnet101'] as const)('%s in evaluation', (backbone) => {
     using _ = scope();
     const model = network({ backbone });
-    expectTensorClose(noGrad(() => model.forward(image(), false)), forward.get(`${backbone}.eval`)!, `${backbone}.eval`);
+    expectTensorClose(
+      noGrad(() => model.forward(image(), false)),
+      forward.get(`${backbone}.eval`)!,
+      `${backbone}.eval`,
+    );
   });
 
   it.each([
@@ -55,7 +66,9 @@ describe('networks, float64', () => {
     ['resnet34', { backbone: 'resnet34' }],
     ['resnet50.standard', { backbone: 'resnet50', stem: 'standard' }],
     ['resnet50.stride8', { backbone: 'resnet50', outputStride: 8 }],
-  ] as const)('%s in training: logits, gradients, running statistics', (name, options) => checkTraining(name, options, 'float64', exact, exact));
+  ] as const)('%s in training: logits, gradients, running statistics', (name, options) =>
+    checkTraining(name, options, 'float64', exact, exact),
+  );
 });
 
 describe('networks, float32', () => {

@@ -109,7 +109,8 @@ export class ResNet extends Module implements Backbone {
       // The first block of a dilated layer still has the dilation of the layer before it.
       const first = dilation;
       if (dilated[n]) dilation *= 2;
-      const downsample = stride !== 1 || input !== output ? new Sequential([new Conv2d(input, output, 1, { stride }), new BatchNorm2d(output)]) : undefined;
+      const downsample =
+        stride !== 1 || input !== output ? new Sequential([new Conv2d(input, output, 1, { stride }), new BatchNorm2d(output)]) : undefined;
       const blocks: Layer[] = [new block(input, width, { stride, dilation: first, downsample })];
       for (let k = 1; k < counts[n]; k++) blocks.push(new block(output, width, { stride: 1, dilation, downsample: undefined }));
       input = output;
@@ -122,9 +123,7 @@ export class ResNet extends Module implements Backbone {
   }
 
   features(image_N3HW: Tensor, train: boolean): Features {
-    const stem = scoped(() =>
-      ops.maxPool2d(ops.reluInPlace(this.bn1.forward(this.conv1.forward(image_N3HW, train), train)), 3, 2, 1),
-    );
+    const stem = scoped(() => ops.maxPool2d(ops.reluInPlace(this.bn1.forward(this.conv1.forward(image_N3HW, train), train)), 3, 2, 1));
     const low = this.layer1.forward(stem, train);
     const high = this.layer4.forward(this.layer3.forward(this.layer2.forward(low, train), train), train);
     return { low, high };

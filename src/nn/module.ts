@@ -3,7 +3,7 @@
  * properties that leads to it: `layer1.0.conv1.weight`, as in the field's checkpoints.
  */
 import { CheckpointError } from '../base/errors.ts';
-import { type Device, type DType, noGrad, type Tensor } from '../torch/index.ts';
+import { type Device, type DType, noGrad, persist, type Tensor } from '../torch/index.ts';
 
 export abstract class Module {
   /** Trained tensors of this module alone, by name. */
@@ -78,7 +78,8 @@ export abstract class Module {
     const shapes: string[] = [];
     for (const [key, tensor] of own) {
       const value = values.get(key);
-      if (value && value.shape.join() !== tensor.shape.join()) shapes.push(`${key} (file [${value.shape.join(', ')}], network [${tensor.shape.join(', ')}])`);
+      if (value && value.shape.join() !== tensor.shape.join())
+        shapes.push(`${key} (file [${value.shape.join(', ')}], network [${tensor.shape.join(', ')}])`);
     }
     const problems = [
       ['missing', missing],
@@ -93,6 +94,12 @@ export abstract class Module {
         if (value) tensor.copy_(value);
       }
     });
+  }
+
+  /** Takes all parameters and buffers out of the scopes they were made in: they live until `free`. */
+  persist(): this {
+    for (const tensor of this.stateDict().values()) persist(tensor);
+    return this;
   }
 
   /** Frees all parameters and buffers; the module is of no use afterwards. */

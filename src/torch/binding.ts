@@ -88,7 +88,9 @@ function load(): Addon {
   try {
     return createRequire(import.meta.url)(engine.addon) as Addon;
   } catch (error) {
-    throw new ConfigError(`the addon for ${engine.source} ${engine.version} does not load (${messageOf(error)}): run \`npm run setup\``, { cause: error });
+    throw new ConfigError(`the addon for ${engine.source} ${engine.version} does not load (${messageOf(error)}): run \`npm run setup\``, {
+      cause: error,
+    });
   }
 }
 

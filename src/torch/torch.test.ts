@@ -1,12 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { TorchError } from '../base/errors.ts';
-import { autocast, dilatedConv3x3, fromBytes, liveTensors, noGrad, ops, scope, scoped, setThreads, sharing, tensor, type DType, type Tensor } from './index.ts';
+import {
+  autocast,
+  dilatedConv3x3,
+  fromBytes,
+  liveTensors,
+  noGrad,
+  ops,
+  scope,
+  scoped,
+  setThreads,
+  sharing,
+  tensor,
+  type DType,
+  type Tensor,
+} from './index.ts';
 
 const float = (values: number[], shape?: number[]) => tensor(Float32Array.from(values), shape);
 const list = (t: Tensor) => Array.from(t.toTyped() as Float32Array);
 const ramp = (shape: number[], dtype: DType = 'float64') => {
   const n = shape.reduce((a, b) => a * b, 1);
-  return tensor(Float64Array.from({ length: n }, (_, i) => Math.sin(i * 0.7) + Math.cos(i * 0.13)), shape).to(dtype);
+  return tensor(
+    Float64Array.from({ length: n }, (_, i) => Math.sin(i * 0.7) + Math.cos(i * 0.13)),
+    shape,
+  ).to(dtype);
 };
 const largest = (a: Tensor, b: Tensor) => ops.max(ops.absolute(a.sub(b))).item();
 
@@ -20,10 +37,18 @@ describe('operators', () => {
     const [values, indices] = ops.maxAlong(a, 1);
     expect(list(values)).toEqual([2, 4]);
     expect(indices.toTyped()).toEqual(BigInt64Array.from([1n, 1n]));
-    expect(ops.chunk(a, 2).map(list)).toEqual([[1, 2], [3, 4]]);
+    expect(ops.chunk(a, 2).map(list)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
     expect(ops.cat([a, b], 1).shape).toEqual([2, 4]);
     expect(ops.equal(a, a)).toBe(true);
-    expect(ops.conv2d(float(new Array(25).fill(1), [1, 1, 5, 5]), float(new Array(9).fill(1), [1, 1, 3, 3]), null, 1, 1).select(2, 2).toTyped()[2]).toBe(9);
+    expect(
+      ops
+        .conv2d(float(new Array(25).fill(1), [1, 1, 5, 5]), float(new Array(9).fill(1), [1, 1, 3, 3]), null, 1, 1)
+        .select(2, 2)
+        .toTyped()[2],
+    ).toBe(9);
     expect(ops.full([1], 9007199254740993n, { dtype: 'int64' }).toTyped()).toEqual(BigInt64Array.from([9007199254740993n]));
   });
 

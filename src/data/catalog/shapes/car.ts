@@ -15,7 +15,7 @@ export function car(world: World, place: Place, fromBehind: boolean): Thing {
   ]);
   const paint = varied(random, hex(random.pick(PAINTS)), 0.12);
   // a little larger than life, so that a rare class covers enough pixels to be learnt
-  const size = 1.4;
+  const size = 1.6;
   const height = size * (kind === 'car' ? random.uniform(1.4, 1.65) : kind === 'van' ? random.uniform(2, 2.4) : random.uniform(2.6, 3.2));
   const length = size * (fromBehind ? (kind === 'car' ? 1.8 : 2.1) : kind === 'car' ? random.uniform(3.9, 4.7) : kind === 'van' ? 4.9 : 7);
   const half = length / 2;

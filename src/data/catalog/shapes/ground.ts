@@ -51,7 +51,7 @@ export function paintSky(world: World, sky: SkyColour): void {
 /** One to three ridges behind the plain, the farther the higher and the paler. */
 export function paintHills(world: World): void {
   const { canvas, noise, random, horizon, light } = world;
-  const count = random.integer(0, 3);
+  const count = random.integer(0, 2);
   const rugged = random.chance(0.4);
   for (let ridge = count; ridge >= 1; ridge--) {
     const distance = Math.min(light.hazeDistance * 0.85, 170 * ridge * random.uniform(0.8, 1.3));
@@ -139,7 +139,7 @@ function fieldCover(world: World): Cover {
 function waterCover(world: World, sky: SkyColour): Cover {
   const { noise, random, horizon, centre } = world;
   const deep = varied(random, lit(hex(random.pick([0x2c4a58, 0x24506a, 0x3e5244, 0x4a5648])), world.light.ambient), 0.2);
-  const rough = random.uniform(0.18, 0.55);
+  const rough = random.uniform(0.3, 0.6);
   const shift = random.uniform(0, 100);
   const seen = new Float64Array(3);
   return {
@@ -161,9 +161,9 @@ function roadSurface(
 ): (across: number, along: number, pixel: number, far: number, out: Float64Array) => void {
   const { noise, random, season } = world;
   const kind = weighted(random, [
-    { name: 'asphalt', colour: 0x6c6c70, weight: 0.6 },
+    { name: 'asphalt', colour: 0x5e5e63, weight: 0.7 },
     { name: 'concrete', colour: 0xa8a49c, weight: 0.18 },
-    { name: 'track', colour: 0xa08a68, weight: 0.22 },
+    { name: 'track', colour: 0xa08a68, weight: 0.12 },
   ]);
   const albedo = varied(random, hex(season === 'winter' ? 0x85858a : kind.colour), 0.2);
   const paint: Colour = hex(0xe8e6dc);

@@ -9,9 +9,9 @@ const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).d
 describe('drawScene', () => {
   it('gives the same bytes for the same seed and index, on every machine', () => {
     const pinned = [
-      [1, 0, 'ef9cee01e31f6bdf', '8df9620b8221ad19'],
-      [1, 5, '05c66728f3979baa', '3870f4551695e3b5'],
-      [2, 0, 'bff3a92e45439a42', '9104a0d195995193'],
+      [1, 0, '9789855ff2b48c15', '9229e0b5475f1de0'],
+      [1, 5, 'ebd5360adbf2ca6c', '3870f4551695e3b5'],
+      [2, 0, '62076b99589791be', '86ba9d8023cd7154'],
     ] as const;
     const drawn = pinned.map(([seed, index]) => {
       const { image, labels } = drawScene(seed, index, SIZE);
@@ -54,7 +54,7 @@ describe('drawScene', () => {
     }
     for (const label of ['boat', 'car', 'animal']) {
       expect(named(label)).toBeGreaterThan(0.3);
-      expect(named(label)).toBeLessThan(4);
+      expect(named(label)).toBeLessThan(5);
     }
     for (const label of SHAPES_CLASSES.keys()) expect(pictures[label]! / count).toBeGreaterThan(0.2);
     expect(pictures[BOAT]! / count).toBeLessThan(0.6);

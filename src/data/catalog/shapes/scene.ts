@@ -25,7 +25,7 @@ export interface Size {
 }
 
 /** Shares of pictures (of those with the right ground) that hold a thing. */
-const SHARES = { wood: 0.6, trees: 0.75, village: 0.66, boats: 0.82, cars: 0.75, herd: 0.55, clutter: 0.7 };
+const SHARES = { wood: 0.6, trees: 0.75, village: 0.66, boats: 0.85, cars: 0.85, herd: 0.55, clutter: 0.5 };
 
 /** A place on ground of that label between two rows (shares of the way from horizon to bottom), or undefined after 40 tries. */
 function findPlace(world: World, label: number, from: number, to: number): Place | undefined {
@@ -82,7 +82,7 @@ function fleet(world: World): Thing[] {
   const { random } = world;
   const things: Thing[] = [];
   for (let i = random.integer(1, 3); i > 0; i--) {
-    const place = findPlace(world, WATER, 0.1, 0.4);
+    const place = findPlace(world, WATER, 0.16, 0.45);
     if (place) things.push(boat(world, place));
   }
   return things;
@@ -93,7 +93,7 @@ function traffic(world: World): Thing[] {
   const behind = random.chance(0.5);
   const things: Thing[] = [];
   for (let i = random.integer(1, 3); i > 0; i--) {
-    const place = findPlace(world, ROAD, 0.16, 0.5);
+    const place = findPlace(world, ROAD, 0.22, 0.58);
     if (place) things.push(car(world, place, behind !== random.chance(0.2)));
   }
   return things;
@@ -102,7 +102,7 @@ function traffic(world: World): Thing[] {
 function herd(world: World): Thing[] {
   const { random, canvas } = world;
   const kind = drawHerd(world);
-  const first = findPlace(world, LAND, 0.22, 0.5);
+  const first = findPlace(world, LAND, 0.26, 0.55);
   if (!first) return [];
   const things: Thing[] = [animal(world, first, kind)];
   for (let i = random.integer(0, 4); i > 0; i--) {

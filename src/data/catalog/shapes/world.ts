@@ -113,7 +113,7 @@ const HOURS: readonly Hour[] = [
     horizon: 0xdfe4e6,
     ambient: 0xb8c2cc,
     clouds: [0, 0.3],
-    haze: [90, 180],
+    haze: [130, 220],
     weight: 0.06,
   },
 ];

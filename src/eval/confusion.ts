@@ -1,0 +1,46 @@
+/** Counts of true class against predicted class, and the IoU computed from them (SPEC section 7). Plain numbers, exact. */
+import { DataError } from '../base/errors.ts';
+
+const ignore = 255;
+
+export class ConfusionMatrix {
+  /** [true class, predicted class], row by row. */
+  readonly counts: Float64Array;
+
+  constructor(readonly classes: number) {
+    this.counts = new Float64Array(classes * classes);
+  }
+
+  /**
+   * Counts every pixel that is not ignored.
+   * @throws DataError when the two maps differ in size or a prediction or label is no class.
+   */
+  add(predicted: Uint8Array, labels: Uint8Array): void {
+    if (predicted.length !== labels.length) throw new DataError(`${predicted.length} predicted pixels for ${labels.length} labels`);
+    const k = this.classes;
+    for (let i = 0; i < labels.length; i++) {
+      const label = labels[i]!;
+      if (label === ignore) continue;
+      const prediction = predicted[i]!;
+      if (label >= k || prediction >= k)
+        throw new DataError(`label ${label}, predicted ${prediction}: allowed are 0 to ${k - 1}, and label 255`);
+      this.counts[label * k + prediction]!++;
+    }
+  }
+
+  /** IoU of each class in percent: 100 TP / (TP + FP + FN + 1e-10). A class that occurs nowhere has 0. */
+  iou(): number[] {
+    const k = this.classes;
+    return Array.from({ length: k }, (_, c) => {
+      let union = -this.counts[c * k + c]!;
+      for (let other = 0; other < k; other++) union += this.counts[c * k + other]! + this.counts[other * k + c]!;
+      return (100 * this.counts[c * k + c]!) / (union + 1e-10);
+    });
+  }
+
+  /** Mean IoU in percent; every class counts, also one that occurs nowhere, as published. */
+  miou(): number {
+    const iou = this.iou();
+    return iou.reduce((a, b) => a + b, 0) / iou.length;
+  }
+}

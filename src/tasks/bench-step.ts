@@ -1,0 +1,87 @@
+/** `dssn bench step`: the time of a training step, as the training loop takes it, on made-up images. */
+import { configSchema } from '../config/schema.ts';
+import { methods } from '../methods/index.ts';
+import type { Views } from '../methods/index.ts';
+import { random } from '../base/random.ts';
+import { type Device, engineInfo, liveTensors, ops, synchronize, type Tensor, tensor } from '../torch/index.ts';
+import { Stepper } from '../train/step.ts';
+import { openDevice } from './shared.ts';
+import type { BenchStepOptions, BenchStepResult } from './types.ts';
+
+/** Steps before the clock starts: memory is allocated, kernels are chosen. */
+const warmupSteps = 2;
+
+function madeUpViews({ batch, crop, nclass }: BenchStepOptions, device: Device): Views {
+  const stream = random('bench step');
+  const image = (): Tensor => {
+    const values = Float32Array.from({ length: batch * crop * crop * 3 }, () => stream.normal());
+    return tensor(values, [batch, crop, crop, 3]).to(device).permute(0, 3, 1, 2);
+  };
+  const labels = Uint8Array.from({ length: batch * crop * crop }, () => stream.integer(0, nclass - 1));
+  const quarter = Math.floor(crop / 4);
+  const boxes = () => Int32Array.from({ length: 4 * batch }, () => quarter);
+  const unlabelled = () => ({
+    weak: image(),
+    strong1: image(),
+    strong2: image(),
+    valid: ops.full([batch, crop, crop], 1, { dtype: 'bool', device }),
+    boxes1: boxes(),
+    boxes2: boxes(),
+  });
+  return {
+    labelled: { images: image(), labels: tensor(labels, [batch, crop, crop]).to('int64').to(device) },
+    unlabelled: unlabelled(),
+    mix: unlabelled(),
+  };
+}
+
+export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
+  const { batch, nclass, iters, reporter } = options;
+  const device = openDevice({ device: options.device as Device, threads: options.threads });
+  const defaults = configSchema.shape;
+  const stepper = new Stepper(methods[options.method]({ loss: defaults.loss.parse({}), select: defaults.select.parse({}) }), {
+    seed: 0,
+    device,
+    model: { backbone: options.backbone, classes: nclass },
+    iterations: warmupSteps + iters,
+    warmupIterations: 1,
+    train: {
+      lr: 1e-3,
+      lr_multi: 10,
+      momentum: 0.9,
+      weight_decay: 1e-4,
+      power: 0.9,
+      ema: 0.996,
+      ema_warmup: false,
+      precision: options.bf16 ? 'bf16' : 'fp32',
+    },
+  });
+  const views =
+    methods[options.method].name === 'supervised' ? madeUpViews({ ...options, batch: 2 * batch }, device) : madeUpViews(options, device);
+  const times: number[] = [];
+  let before = { memory: 0, tensors: 0 };
+  reporter.start(warmupSteps + iters, 'bench step');
+  for (let k = 0; k < warmupSteps + iters; k++) {
+    if (k === warmupSteps) before = { memory: process.memoryUsage().rss, tensors: liveTensors() };
+    const start = performance.now();
+    stepper.step(views, k);
+    synchronize(device);
+    if (k >= warmupSteps) times.push((performance.now() - start) / 1000);
+    reporter.update({ iteration: k + 1 });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  reporter.end();
+  const sorted = times.toSorted((a, b) => a - b);
+  const { version, source, threads } = engineInfo();
+  return {
+    engine: `libtorch ${version} (${source})`,
+    device,
+    threads,
+    step_s: sorted[Math.floor(sorted.length / 2)]!,
+    min_s: sorted[0]!,
+    iters,
+    peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1000),
+    rss_growth_mb: Math.round((process.memoryUsage().rss - before.memory) / 1e6),
+    live_tensors_growth: liveTensors() - before.tensors,
+  };
+}

@@ -1,0 +1,41 @@
+/** `dssn evaluate`: mIoU of a run's weights on a list of images. */
+import { resolve } from 'node:path';
+import { checkFiles, loadSplit, readList } from '../data/lists.ts';
+import { EvalLoader } from '../data/loader/index.ts';
+import { ConfigError } from '../base/errors.ts';
+import { RunFolder } from '../runs/folder.ts';
+import { evaluateNetworks } from '../train/evaluate.ts';
+import { openNetwork } from '../train/weights.ts';
+import { datasetOf, openDevice, viewingOf } from './shared.ts';
+import type { EvaluateOptions, EvaluateResult } from './types.ts';
+
+/**
+ * Evaluates on the run's own validation list, or on another list and root.
+ * @throws CheckpointError for a run without such weights; DataError for images that cannot be used.
+ */
+export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
+  const { reporter } = options;
+  const run = RunFolder.open(options.run);
+  const { config } = run;
+  const weights = run.weightsFile(options.weights);
+  const device = openDevice(config);
+  const { network, data } = openNetwork(weights);
+  network.to(device);
+  const { dataset, labelMap } = datasetOf(config);
+  const root = options.data === undefined ? config.data.root : resolve(options.data);
+  const samples =
+    options.list === undefined ? loadSplit(dataset, root, config.data.split, { labelledOnly: true }).val : readList(options.list);
+  const bare = samples.find(({ mask }) => mask === undefined);
+  if (bare) throw new ConfigError(`${options.list}: ${bare.image} has no label map; evaluation needs one for every image`);
+  await checkFiles(root, samples);
+  reporter.start(samples.length, 'evaluate', { unit: 'image' });
+  const items = new EvalLoader({ root, samples, longSide: data.longSide, labelMap });
+  const result = await evaluateNetworks([network], items, data.classes, viewingOf(data, options.tta || config.eval.tta, device), {
+    onImage: (done) => reporter.update({ iteration: done }),
+    signal: options.signal,
+  });
+  reporter.end();
+  network.free();
+  if (!result) throw new ConfigError('evaluation was interrupted');
+  return { ...result.scores[0]!, images: result.images, weights };
+}

@@ -1,0 +1,85 @@
+/** `dssn predict`: label maps and overlays of any images. */
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { basename, extname, join, relative } from 'node:path';
+import { ConfigError, DataError } from '../base/errors.ts';
+import { EvalLoader } from '../data/loader/index.ts';
+import type { Sample } from '../data/types.ts';
+import { RunFolder } from '../runs/folder.ts';
+import { overlay, writeIndexPng, writePng } from '../runs/pictures.ts';
+import { toLongSide } from '../data/augment/long-side.ts';
+import { predictImage } from '../train/evaluate.ts';
+import { openNetwork } from '../train/weights.ts';
+import { openDevice, viewingOf } from './shared.ts';
+import type { PredictOptions, Prediction, PredictResult } from './types.ts';
+
+const imageEndings = ['.jpg', '.jpeg', '.png'];
+
+/** The images of a folder and of all below it, in order. */
+function imagesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && imageEndings.includes(extname(entry.name).toLowerCase()))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+interface Input {
+  readonly file: string;
+  /** Where its files go below the output folder, without an ending. */
+  readonly name: string;
+}
+
+function inputsOf(paths: readonly string[]): Input[] {
+  const inputs = paths.flatMap((path): Input[] => {
+    if (!existsSync(path)) throw new DataError(`${path}: no such image or folder`);
+    const withoutEnding = (name: string) => name.slice(0, name.length - extname(name).length);
+    if (!statSync(path).isDirectory()) return [{ file: path, name: withoutEnding(basename(path)) }];
+    const files = imagesBelow(path);
+    if (files.length === 0) throw new DataError(`${path}: holds no image; allowed endings: ${imageEndings.join(', ')}`);
+    return files.map((file) => ({ file, name: withoutEnding(relative(path, file)) }));
+  });
+  const seen = new Map<string, string>();
+  for (const { file, name } of inputs) {
+    const other = seen.get(name);
+    if (other !== undefined)
+      throw new ConfigError(`${other} and ${file} would both be written as ${name}.png: predict them into two folders`);
+    seen.set(name, file);
+  }
+  return inputs;
+}
+
+function weightsOf(options: PredictOptions): string {
+  if (options.checkpoint !== undefined) {
+    if (!existsSync(options.checkpoint)) throw new ConfigError(`--checkpoint: ${options.checkpoint} is not there`);
+    return options.checkpoint;
+  }
+  return RunFolder.open(options.run!).weightsFile(options.weights);
+}
+
+/** Writes `NAME.png` (class indices with the palette) and `NAME-overlay.png` for every image. */
+export async function predict(options: PredictOptions): Promise<PredictResult> {
+  const { out, reporter, signal } = options;
+  const inputs = inputsOf(options.inputs);
+  const device = openDevice({ device: 'auto', threads: 'auto' });
+  const { network, data } = openNetwork(weightsOf(options));
+  network.to(device);
+  const viewing = { ...viewingOf(data, options.tta, device), mode: data.mode === 'center_crop' ? ('original' as const) : data.mode };
+  const samples = inputs.map(({ file, name }): Sample => ({ id: name, image: file }));
+  const predictions: Prediction[] = [];
+  reporter.start(samples.length, 'predict', { unit: 'image' });
+  // Paths are taken as typed: an absolute one stays what it is.
+  for await (const { sample, image } of new EvalLoader({ root: '', samples, longSide: null })) {
+    if (signal?.aborted) break;
+    const seen = data.longSide === null ? image : toLongSide(image, data.longSide);
+    const labels = predictImage(network, seen, [image.height, image.width], viewing);
+    const mask = join(out, `${sample.id}.png`);
+    const coloured = join(out, `${sample.id}-overlay.png`);
+    mkdirSync(join(mask, '..'), { recursive: true });
+    writeIndexPng(mask, labels, data.palette);
+    writePng(coloured, overlay(image, labels, data.palette));
+    predictions.push({ image: sample.image, mask, overlay: coloured });
+    reporter.update({ iteration: predictions.length });
+  }
+  reporter.end();
+  network.free();
+  return { predictions };
+}

@@ -1,0 +1,236 @@
+/**
+ * `dssn quickstart`: the whole story on images that it draws itself. Draws, hides most labels, trains `supervised` and `dssn`
+ * for the same number of iterations, compares them on images of a seed of their own, and writes pictures and a report.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import { writeShapes } from '../data/catalog/shapes/write.ts';
+import { loadSplit } from '../data/lists.ts';
+import { type EvalItem, EvalLoader } from '../data/loader/index.ts';
+import type { LabelMap } from '../data/types.ts';
+import type { DeepLabV3Plus } from '../models/index.ts';
+import type { LoggedEvent, Scores } from '../runs/events.ts';
+import { RunFolder } from '../runs/folder.ts';
+import { comparisonSheet, writePng } from '../runs/pictures.ts';
+import { type MethodReport, type ReportData, type ReportPicture, writeReport } from '../runs/report.ts';
+import { predictImage } from '../train/evaluate.ts';
+import type { PseudoLabelPicture } from '../train/loop.ts';
+import { openNetwork } from '../train/weights.ts';
+import { datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
+import { train } from './train.ts';
+import type { QuickstartOptions, QuickstartResult } from './types.ts';
+
+/** The drawn set: few labels, many pictures without; evaluation pictures have a seed far from every other. */
+const drawn = { labelled: 30, unlabelled: 270, validation: 60, size: { width: 160, height: 120 } } as const;
+const validationSeedOffset = 1_000_000;
+/** Pictures in the report: those that show the most classes. */
+const picturesShown = 6;
+/** Pseudo-labels in the report, evenly over the run. */
+const pseudoLabelsShown = 4;
+
+/** The two methods, as people read them, and the weights that each is judged by: both of the last iteration. */
+const contestants = [
+  { method: 'supervised', name: 'supervised', weights: 'latest', judged: 'student, last iteration' },
+  { method: 'dssn', name: 'DSSN', weights: 'teacher-latest', judged: 'teacher, last iteration' },
+] as const;
+type Contestant = (typeof contestants)[number];
+
+const configFile = fileURLToPath(new URL('../../configs/shapes.yaml', import.meta.url));
+
+function configOf(data: string, method: string, seed: number): Config {
+  return loadConfig(configFile, [`data.root=${JSON.stringify(data)}`, `method=${method}`, `seed=${seed}`]);
+}
+
+type EvalEvent = Extract<LoggedEvent, { type: 'eval' }>;
+const isEvaluation = (event: LoggedEvent): event is EvalEvent => event.type === 'eval';
+
+/** The scores of a run's last evaluation, of the weights that its method is judged by. */
+function judge(run: RunFolder, { weights }: Contestant): Scores {
+  const last = run.events().findLast(isEvaluation)!;
+  return weights === 'latest' ? last.student : last.teacher!;
+}
+
+function methodReport(run: RunFolder, contestant: Contestant, seconds: number): MethodReport {
+  const { miou, iou } = judge(run, contestant);
+  const evaluations = run.events().filter(isEvaluation);
+  return {
+    name: contestant.name,
+    weights: contestant.judged,
+    miou,
+    iou: Object.values(iou),
+    curve: evaluations.map(({ iteration, student, teacher }) => ({
+      iteration,
+      student: student.miou,
+      ...(teacher && { teacher: teacher.miou }),
+    })),
+    iterations: evaluations.at(-1)!.iteration,
+    seconds,
+  };
+}
+
+const classesIn = ({ data }: LabelMap): number => new Set(data).size;
+
+/** The validation pictures that show the most classes, with both networks' predictions. */
+async function comparePictures(
+  items: AsyncIterable<EvalItem>,
+  networks: readonly DeepLabV3Plus[],
+  config: Config,
+): Promise<ReportPicture[]> {
+  const { dataset } = datasetOf(config);
+  const viewing = viewingOf(describeData(config, dataset), false, openDevice(config));
+  const found: { item: EvalItem; labels: LabelMap }[] = [];
+  for await (const item of items) if (item.labels) found.push({ item, labels: item.labels });
+  return found
+    .sort((a, b) => classesIn(b.labels) - classesIn(a.labels))
+    .slice(0, picturesShown)
+    .map(({ item, labels }) => ({
+      image: item.image,
+      truth: labels,
+      predictions: networks.map((network) => predictImage(network, item.image, [item.originalHeight, item.originalWidth], viewing)),
+    }));
+}
+
+/** Percent of the labelled pixels of the validation pictures that each class has. */
+async function sharesOf(items: AsyncIterable<EvalItem>, classes: number): Promise<number[]> {
+  const counts = new Array<number>(classes).fill(0);
+  for await (const { labels } of items) for (const label of labels?.data ?? []) if (label < classes) counts[label]!++;
+  const sum = counts.reduce((a, b) => a + b, 0);
+  return counts.map((count) => (100 * count) / sum);
+}
+
+function commandsOf(out: string): ReportData['commands'] {
+  return [
+    {
+      text: 'Label pictures of your own with the network that won:',
+      command: `npx dssn predict --run ${join(out, 'dssn')} --out predictions PICTURES...`,
+    },
+    {
+      text: 'Train on your own images, with configs/shapes.yaml as the example:',
+      command: 'npx dssn train --config FILE --set data.root=FOLDER --out RUN',
+    },
+  ];
+}
+
+function settingsOf(config: Config): ReportData['settings'] {
+  const { train: t, model, data } = config;
+  return [
+    ['pictures', `${drawn.labelled} labelled, ${drawn.unlabelled} unlabelled, ${drawn.validation} for evaluation`],
+    ['backbone', model.backbone],
+    ['crop', `${data.crop_size} pixels`],
+    ['iterations', String(t.iterations)],
+    ['batch', `${t.batch_size} labelled + ${t.batch_size} unlabelled (supervised: ${2 * t.batch_size} labelled)`],
+    ['learning rate', String(t.lr)],
+    ['EMA', String(t.ema)],
+    ['seed', String(config.seed)],
+  ];
+}
+
+function printTable(
+  { reporter }: QuickstartOptions,
+  classes: readonly string[],
+  shares: readonly number[],
+  scores: readonly Scores[],
+): void {
+  const row = (name: string, share: string, [supervised, dssn]: readonly number[]) => [
+    name,
+    share,
+    supervised!,
+    dssn!,
+    dssn! - supervised!,
+  ];
+  reporter.table(
+    ['class', 'pixels', 'supervised', 'DSSN', 'difference'],
+    [
+      ...classes.map((name, c) =>
+        row(
+          name,
+          `${shares[c]!.toFixed(1)} %`,
+          scores.map(({ iou }) => iou[name]!),
+        ),
+      ),
+      row(
+        'mean',
+        '',
+        scores.map(({ miou }) => miou),
+      ),
+    ],
+  );
+}
+
+export async function quickstart(options: QuickstartOptions): Promise<QuickstartResult> {
+  const { out, seed, reporter, signal, command } = options;
+  const began = performance.now();
+  const elapsed = () => (performance.now() - began) / 1000;
+  const report = join(out, 'report.html');
+  const data = join(out, 'data');
+
+  rmSync(data, { recursive: true, force: true });
+  mkdirSync(out, { recursive: true });
+  const total = drawn.labelled + drawn.unlabelled + drawn.validation;
+  reporter.start(total, 'drawing', { unit: 'picture' });
+  await writeShapes(data, {
+    ...drawn,
+    seed,
+    validationSeed: seed + validationSeedOffset,
+    onProgress: (done) => reporter.update({ iteration: done }),
+  });
+  reporter.end();
+  reporter.note(
+    `${drawn.labelled} pictures have labels, ${drawn.unlabelled} have none; both methods are judged on ${drawn.validation} others`,
+  );
+
+  const pseudoLabels: PseudoLabelPicture[] = [];
+  const reports: MethodReport[] = [];
+  for (const contestant of contestants) {
+    const config = configOf(data, contestant.method, seed);
+    const every = Math.floor(config.train.iterations! / pseudoLabelsShown);
+    const start = elapsed();
+    const folder = join(out, contestant.method);
+    const result = await train(
+      { config, out: folder, resume: false, reporter, command, ...(signal && { signal }) },
+      { replace: true, pseudoLabels: { wants: (iteration) => iteration % every === 0, take: (picture) => pseudoLabels.push(picture) } },
+    );
+    if (result.status === 'interrupted') return { status: 'interrupted', out, report, seconds: elapsed() };
+    reports.push(methodReport(RunFolder.open(folder), contestant, elapsed() - start));
+  }
+
+  const config = configOf(data, 'dssn', seed);
+  const { dataset, labelMap } = datasetOf(config);
+  const runs = contestants.map((contestant) => RunFolder.open(join(out, contestant.method)));
+  const validation = () =>
+    new EvalLoader({ root: data, samples: loadSplit(dataset, data, config.data.split).val, longSide: config.data.long_side, labelMap });
+  const networks = runs.map((run, i) => openNetwork(run.weightsFile(contestants[i]!.weights)).network);
+  const pictures = await comparePictures(validation(), networks, config);
+  for (const network of networks) network.free();
+  const shares = await sharesOf(validation(), dataset.classes.length);
+  const sheet = comparisonSheet(
+    pictures.map(({ image, truth, predictions }) => ({ image, labels: [truth, ...predictions] })),
+    { columns: ['image', 'truth', ...contestants.map(({ name }) => name)], legend: dataset },
+  );
+  const picture = join(out, 'comparison.png');
+  writePng(picture, sheet);
+  await writeReport(report, {
+    title: 'DSSN quickstart',
+    lead: `Two networks learnt to label every pixel from the same ${drawn.labelled} labelled pictures. DSSN also learnt from ${drawn.unlabelled} pictures without labels.`,
+    created: new Date().toISOString(),
+    classes: dataset.classes,
+    palette: dataset.palette,
+    shares,
+    methods: reports,
+    pictures,
+    pseudoLabels,
+    settings: settingsOf(config),
+    commands: commandsOf(out),
+  });
+
+  const [supervised, dssn] = runs.map((run, i) => judge(run, contestants[i]!)) as [Scores, Scores];
+  printTable(options, dataset.classes, shares, [supervised, dssn]);
+  reporter.note(`pictures: ${relative('.', picture)}    report: ${relative('.', report)}`);
+  reporter.note(
+    `next: npx dssn predict --run ${relative('.', join(out, 'dssn'))} --out predictions ${relative('.', join(data, 'images'))}`,
+  );
+  return { status: 'finished', out, report, supervised, dssn, seconds: elapsed() };
+}

@@ -1,0 +1,43 @@
+/** What several tasks begin with: the data of a configuration, the device, the way images are seen. */
+import { ConfigError } from '../base/errors.ts';
+import type { Config } from '../config/schema.ts';
+import { type Dataset, labelTable, resolveDataset } from '../data/catalog/index.ts';
+import { type Device, engineInfo, physicalCores, setThreads } from '../torch/index.ts';
+import type { Viewing } from '../train/evaluate.ts';
+import type { DataDescription } from '../train/weights.ts';
+
+/** The dataset of a configuration with its own classes, palette and label map, if it names any. */
+export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: Uint8Array } {
+  const dataset = resolveDataset(data.dataset, { classes: data.classes, palette: data.palette, labelMap: data.label_map });
+  return { dataset, labelMap: labelTable(dataset) };
+}
+
+/** @throws ConfigError when the machine has no such device. */
+export function openDevice(config: Pick<Config, 'device' | 'threads'>): Device {
+  const { cudaDevices } = engineInfo();
+  setThreads(config.threads === 'auto' ? physicalCores() : config.threads);
+  if (config.device === 'auto') return cudaDevices > 0 ? 'cuda:0' : 'cpu';
+  if (config.device === 'cpu') return 'cpu';
+  const index = Number(config.device.slice('cuda:'.length));
+  if (index < cudaDevices) return `cuda:${index}`;
+  throw new ConfigError(
+    `device: ${config.device} is not there; allowed here: auto, cpu${Array.from({ length: cudaDevices }, (_, i) => `, cuda:${i}`).join('')}`,
+  );
+}
+
+export function describeData(config: Config, dataset: Dataset): DataDescription {
+  return {
+    classes: dataset.classes,
+    palette: dataset.palette,
+    longSide: config.data.long_side,
+    mode: config.eval.mode,
+    cropSize: config.data.crop_size,
+  };
+}
+
+export const viewingOf = (data: DataDescription, tta: boolean, device: Device): Viewing => ({
+  mode: data.mode,
+  cropSize: data.cropSize,
+  tta,
+  device,
+});

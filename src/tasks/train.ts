@@ -1,0 +1,143 @@
+/** `dssn train`: a configuration and a folder to a trained run. */
+import type { Config } from '../config/schema.ts';
+import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
+import { EvalLoader, iterationsPerEpoch, TrainLoader, workersFor } from '../data/loader/index.ts';
+import { methods } from '../methods/index.ts';
+import { inspectRun, RunWriter } from '../runs/folder.ts';
+import { listRecord, type ManifestInput } from '../runs/manifest.ts';
+import { type Device, engineInfo } from '../torch/index.ts';
+import { loadLatest, noRecords, type Records } from '../train/checkpoint.ts';
+import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
+import { loadPretrained } from '../train/pretrained.ts';
+import { Stepper } from '../train/step.ts';
+import { datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
+import type { TrainOptions, TrainResult } from './types.ts';
+import { VERSION } from './version.ts';
+
+/** Beside what the command line gives: for programs that use the library. */
+export interface TrainHooks {
+  /** Start anew even over a checkpoint. */
+  readonly replace?: boolean;
+  readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
+}
+
+async function openSplit(config: Config, usesUnlabelled: boolean, dataset: { name: string }): Promise<Split> {
+  const { root, split } = config.data;
+  const lists = loadSplit(dataset, root, split, { labelledOnly: !usesUnlabelled });
+  await checkFiles(root, [...lists.labelled, ...lists.val]);
+  await checkFiles(root, lists.unlabelled, { masks: false });
+  return lists;
+}
+
+function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
+  const engine = engineInfo();
+  const lists = (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
+    const file = split.files[name];
+    return file === undefined ? [] : [listRecord(name, file, split[name].length)];
+  });
+  return {
+    command: options.command,
+    versions: { dssn: VERSION, engine: `${engine.version} (${engine.source})` },
+    device,
+    threads: engine.threads,
+    lists,
+  };
+}
+
+/** The result's scores: left out before the first evaluation. */
+function scoresOf({ student, teacher }: Records): Pick<TrainResult, 'student' | 'teacher'> {
+  return Number.isNaN(student.last) ? {} : { student: { ...student }, teacher: { ...teacher } };
+}
+
+/**
+ * Trains, or goes on, or says that the run is finished.
+ * @throws ConfigError, DataError, CheckpointError, TorchError: nothing already saved is lost then.
+ */
+export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
+  const { config, out, reporter, signal } = options;
+  const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
+  const method = methods[config.method](config);
+  const { dataset, labelMap } = datasetOf(config);
+  const split = await openSplit(config, method.usesUnlabelled, dataset);
+  // Supervised training sees as many images a step as the methods that add unlabelled ones.
+  const batchSize = config.train.batch_size * (method.usesUnlabelled ? 1 : 2);
+  const loading = {
+    root: config.data.root,
+    labelled: split.labelled,
+    unlabelled: split.unlabelled,
+    labelMap,
+    cropSize: config.data.crop_size,
+    longSide: config.data.long_side,
+    batchSize,
+    numAug: config.data.num_aug,
+    cutmixPartner: config.data.cutmix_partner,
+    seed: config.seed,
+    rank: 0,
+    world: 1,
+    workers: workersFor(config.data.workers),
+  };
+  const perEpoch = iterationsPerEpoch(loading);
+  const iterations = config.train.iterations ?? config.train.epochs! * perEpoch;
+  const about = { run: out, method: config.method, of: iterations };
+  if (state === 'finished') return { ...about, status: 'already-finished', iterations };
+
+  const device = openDevice(config);
+  const { warmup } = config.train;
+  const stepper = new Stepper(method, {
+    seed: config.seed,
+    device,
+    model: {
+      backbone: config.model.backbone,
+      classes: dataset.classes.length,
+      stem: config.model.stem,
+      outputStride: config.model.output_stride,
+    },
+    iterations,
+    warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * perEpoch,
+    train: config.train,
+  });
+  if (config.pretrained !== null) {
+    loadPretrained(config.pretrained, stepper.student);
+    stepper.copyToTeacher();
+  }
+  const run = RunWriter.create(out, {
+    config,
+    manifest: manifestOf(options, split, device),
+    resume: options.resume,
+    replace: hooks.replace ?? false,
+  });
+  const records = noRecords();
+  let done = 0;
+  let status: 'finished' | 'interrupted' | 'failed' = 'failed';
+  let loader: TrainLoader | undefined;
+  try {
+    if (run.checkpoint) done = loadLatest(run.checkpoint, stepper, records);
+    loader = new TrainLoader({ ...loading, startIteration: done, iterations });
+    const data = describeData(config, dataset);
+    const loop: LoopOptions = {
+      config,
+      stepper,
+      run,
+      records,
+      data,
+      viewing: viewingOf(data, config.eval.tta, device),
+      batches: loader,
+      validation: () => new EvalLoader({ root: config.data.root, samples: split.val, longSide: config.data.long_side, labelMap }),
+      start: done,
+      iterations,
+      iterationsPerEpoch: perEpoch,
+      reporter,
+      signal,
+      ...(hooks.pseudoLabels && { pseudoLabels: hooks.pseudoLabels }),
+    };
+    reporter.start(iterations, config.method, { done });
+    done = await runLoop(loop);
+    status = done === iterations ? 'finished' : 'interrupted';
+    reporter.end();
+    return { ...about, status, iterations: done, ...scoresOf(records) };
+  } finally {
+    run.finish(status, done);
+    await loader?.close();
+    stepper.free();
+  }
+}

@@ -1,0 +1,81 @@
+/** Evaluation on a list of images: mIoU at original resolution, batch 1, each image counted once (SPEC section 7). */
+import { imageToTensor, toLabelMap } from '../batch/index.ts';
+import type { EvalItem } from '../data/loader/index.ts';
+import type { LabelMap, Rgb } from '../data/types.ts';
+import { ConfusionMatrix, predictClasses } from '../eval/index.ts';
+import type { DeepLabV3Plus } from '../models/index.ts';
+import type { Scores } from '../runs/events.ts';
+import { type Device, noGrad, scope } from '../torch/index.ts';
+
+export interface Viewing {
+  readonly mode: 'original' | 'center_crop' | 'sliding_window';
+  /** Side of windows and of the centre crop, pixels. */
+  readonly cropSize: number;
+  readonly tta: boolean;
+  readonly device: Device;
+}
+
+/** The part of an image and its labels that a centre crop leaves: from floor((side - crop) / 2) on. */
+function centreCrop<T extends Rgb | LabelMap>(picture: T, crop: number): T {
+  const width = Math.min(crop, picture.width);
+  const height = Math.min(crop, picture.height);
+  const left = Math.floor((picture.width - width) / 2);
+  const top = Math.floor((picture.height - height) / 2);
+  const channels = picture.data.length / (picture.width * picture.height);
+  const data = new Uint8Array(width * height * channels);
+  for (let y = 0; y < height; y++) {
+    const start = ((top + y) * picture.width + left) * channels;
+    data.set(picture.data.subarray(start, start + width * channels), y * width * channels);
+  }
+  return { ...picture, width, height, data };
+}
+
+/** What of an item the network sees and is compared with. */
+function viewOf(
+  item: EvalItem,
+  { mode, cropSize }: Viewing,
+): { image: Rgb; labels: LabelMap | undefined; size: readonly [number, number] } {
+  if (mode !== 'center_crop') return { image: item.image, labels: item.labels, size: [item.originalHeight, item.originalWidth] };
+  const image = centreCrop(item.image, cropSize);
+  return { image, labels: item.labels && centreCrop(item.labels, cropSize), size: [image.height, image.width] };
+}
+
+/** The class of every pixel of an image, by one network. */
+export function predictImage(
+  network: DeepLabV3Plus,
+  image: Rgb,
+  size: readonly [height: number, width: number],
+  { mode, cropSize, tta, device }: Viewing,
+): LabelMap {
+  using _ = scope();
+  const options = { mode: mode === 'sliding_window' ? mode : 'original', window: cropSize, tta, size } as const;
+  return noGrad(() => toLabelMap(predictClasses((view) => network.forward(view, false), imageToTensor(image, device), options)));
+}
+
+/**
+ * Scores of several networks in one pass over the images.
+ * @param classes the names, by which IoU is reported.
+ * @returns one Scores a network; undefined when `signal` was aborted on the way.
+ */
+export async function evaluateNetworks(
+  networks: readonly DeepLabV3Plus[],
+  items: AsyncIterable<EvalItem>,
+  classes: readonly string[],
+  viewing: Viewing,
+  options: { readonly onImage?: (done: number) => void; readonly signal?: AbortSignal | undefined } = {},
+): Promise<{ scores: Scores[]; images: number } | undefined> {
+  const matrices = networks.map(() => new ConfusionMatrix(classes.length));
+  let images = 0;
+  for await (const item of items) {
+    if (options.signal?.aborted) return undefined;
+    const { image, labels, size } = viewOf(item, viewing);
+    if (!labels) continue;
+    for (const [n, network] of networks.entries()) matrices[n]!.add(predictImage(network, image, size, viewing).data, labels.data);
+    options.onImage?.(++images);
+  }
+  return { scores: matrices.map((matrix) => scoresOf(matrix, classes)), images };
+}
+
+function scoresOf(matrix: ConfusionMatrix, classes: readonly string[]): Scores {
+  return { miou: matrix.miou(), iou: Object.fromEntries(matrix.iou().map((iou, c) => [classes[c]!, iou])) };
+}

@@ -1,0 +1,164 @@
+/**
+ * The training loop, the same for every method: batch, step, log, evaluate, checkpoint. It awaits at least once a step, so that
+ * signals, workers and finalisers live.
+ */
+import { toViews } from '../batch/index.ts';
+import type { Config } from '../config/schema.ts';
+import type { EvalItem, TrainBatch } from '../data/loader/index.ts';
+import type { LabelMap, Rgb } from '../data/types.ts';
+import type { StepResult } from '../methods/index.ts';
+import type { Scores, TrainEvent } from '../runs/events.ts';
+import type { RunWriter } from '../runs/folder.ts';
+import { scope } from '../torch/index.ts';
+import { type Records, saveBest, saveLatest } from './checkpoint.ts';
+import { evaluateNetworks, type Viewing } from './evaluate.ts';
+import type { Stepper } from './step.ts';
+import type { DataDescription } from './weights.ts';
+
+/** A pseudo-label on the way, for people to look at. */
+export interface PseudoLabelPicture {
+  readonly iteration: number;
+  readonly image: Rgb;
+  readonly labels: LabelMap;
+  /** 1 where the pixel was learnt from. */
+  readonly kept: LabelMap;
+}
+
+/** Where the loop tells how it is getting on. */
+export interface LoopReporter {
+  update(progress: {
+    readonly iteration: number;
+    readonly epoch: number;
+    readonly losses: Readonly<Record<string, number>>;
+    readonly lr: number;
+    readonly kept?: number;
+    readonly iterationsPerSecond: number;
+    readonly imagesPerSecond: number;
+  }): void;
+  note(text: string): void;
+}
+
+export interface LoopOptions {
+  readonly config: Config;
+  readonly stepper: Stepper;
+  readonly run: RunWriter;
+  readonly records: Records;
+  readonly data: DataDescription;
+  readonly viewing: Viewing;
+  readonly batches: { next(): Promise<TrainBatch> };
+  /** The validation images, from the first, each time it is called. */
+  readonly validation: () => AsyncIterable<EvalItem>;
+  /** SGD steps done before, and in all. */
+  readonly start: number;
+  readonly iterations: number;
+  readonly iterationsPerEpoch: number;
+  readonly reporter: LoopReporter;
+  readonly signal: AbortSignal | undefined;
+  /** Sees pseudo-labels after the iterations that it asks for. */
+  readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
+}
+
+/** Iterations per second over the last steps, evaluations and checkpoints left out. */
+class Speed {
+  #seconds = 0;
+  /** Weight of a new step: the average forgets after about 20. */
+  static readonly weight = 0.05;
+  #steps = 0;
+
+  add(seconds: number): void {
+    this.#steps++;
+    const weight = Math.max(Speed.weight, 1 / this.#steps);
+    this.#seconds += weight * (seconds - this.#seconds);
+  }
+  get perSecond(): number {
+    return this.#seconds > 0 ? 1 / this.#seconds : 0;
+  }
+}
+
+/** Images that a step learns from. */
+const imagesOf = ({ batchSize, unlabelled, mix }: TrainBatch): number => batchSize * (1 + (unlabelled ? 1 : 0) + (mix ? 1 : 0));
+
+/** Runs until all iterations are done or the signal is aborted. @returns SGD steps done. */
+export async function runLoop(options: LoopOptions): Promise<number> {
+  const { config, stepper, run, reporter, signal, iterations, iterationsPerEpoch } = options;
+  const speed = new Speed();
+  const evaluateEvery = config.train.eval_every ?? iterationsPerEpoch;
+  let done = options.start;
+  while (done < iterations && !signal?.aborted) {
+    const began = performance.now();
+    const batch = await options.batches.next();
+    const { values, lr } = learn(options, batch);
+    done = batch.iteration + 1;
+    speed.add((performance.now() - began) / 1000);
+
+    const { mask_ratio: kept, kept_s1, kept_s2, ...losses } = values;
+    const pace = { iterations_per_s: speed.perSecond, images_per_s: speed.perSecond * imagesOf(batch) };
+    reporter.update({
+      iteration: done,
+      epoch: batch.epoch,
+      losses,
+      lr,
+      iterationsPerSecond: pace.iterations_per_s,
+      imagesPerSecond: pace.images_per_s,
+      ...(kept !== undefined && { kept }),
+    });
+    const last = done === iterations;
+    if (done % config.train.log_every === 0 || last || done === 1) {
+      const shares = kept === undefined ? {} : { kept, kept_strong: ((kept_s1 ?? 0) + (kept_s2 ?? 0)) / 2 };
+      const event: TrainEvent = { type: 'train', iteration: done, epoch: batch.epoch, losses, lr, ...shares, ...pace };
+      run.append(event);
+    }
+    const due = done % evaluateEvery === 0 || last;
+    if (due && !(await evaluate(options, done))) break;
+    if (due || done % (config.train.checkpoint_every ?? Number.POSITIVE_INFINITY) === 0)
+      saveLatest(run, done, stepper, options.data, options.records);
+  }
+  if (done < iterations && done > options.start) saveLatest(run, done, stepper, options.data, options.records);
+  return done;
+}
+
+/** One step on a batch; gives the batch's memory back. */
+function learn({ stepper, pseudoLabels, viewing }: LoopOptions, batch: TrainBatch): ReturnType<Stepper['step']> {
+  using _ = scope();
+  const views = toViews(batch, viewing.device);
+  const wanted = pseudoLabels?.wants(batch.iteration + 1) === true;
+  const picture = wanted ? pictureOf(batch) : undefined;
+  batch.release();
+  return stepper.step(views, batch.iteration, (result) => {
+    if (picture) takePicture(result, picture, batch.iteration + 1, pseudoLabels!.take);
+  });
+}
+
+/** A copy of the first weak crop. */
+function pictureOf({ unlabelled, cropSize }: TrainBatch): Rgb | undefined {
+  return unlabelled && { width: cropSize, height: cropSize, data: unlabelled.weak.slice(0, cropSize * cropSize * 3) };
+}
+
+function takePicture(result: StepResult, image: Rgb, iteration: number, take: (picture: PseudoLabelPicture) => void): void {
+  const found = result.pseudoLabels?.();
+  if (!found) return;
+  const size = { width: image.width, height: image.height };
+  const bytes = (t: typeof found.labels) => ({ ...size, data: t.select(0, 0).to('uint8').toBytes() });
+  take({ iteration, image, labels: bytes(found.labels), kept: bytes(found.keep) });
+}
+
+/** Evaluates student and teacher, logs it, keeps the best. @returns false when it was interrupted. */
+async function evaluate(options: LoopOptions, iteration: number): Promise<boolean> {
+  const { stepper, run, records, data, viewing, reporter, signal } = options;
+  const began = performance.now();
+  const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, { signal });
+  if (!found) return false;
+  const [student, teacher] = found.scores as [Scores, Scores];
+  run.append({ type: 'eval', iteration, student, teacher, seconds: (performance.now() - began) / 1000 });
+  for (const [who, { miou }] of [
+    ['student', student],
+    ['teacher', teacher],
+  ] as const) {
+    records[who].last = miou;
+    if (miou <= records[who].best) continue;
+    records[who].best = miou;
+    saveBest(run, who, iteration, stepper, data, miou);
+  }
+  reporter.note(`iteration ${iteration}: mIoU of the student ${student.miou.toFixed(2)}, of the teacher ${teacher.miou.toFixed(2)}`);
+  return true;
+}

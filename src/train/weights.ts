@@ -1,0 +1,88 @@
+/**
+ * Networks and optimiser state as safetensors. A file of a network says in its metadata which network it is of, so that it can
+ * be opened without a configuration: `format` (a version), `model` (JSON: backbone, classes, stem, outputStride), and what
+ * prediction needs (`classes`, `palette`, `long_side`, ...) as JSON under `data`.
+ */
+import { CheckpointError } from '../base/errors.ts';
+import { type NamedArray, type NamedArrayType, readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
+import { DeepLabV3Plus, type ModelOptions, backboneNames } from '../models/index.ts';
+import { type DType, fromBytes, scope, type Tensor } from '../torch/index.ts';
+
+/** Version of the files' metadata; a program refuses a later one. */
+const weightsFormat = 1;
+
+const dtypes: Readonly<Record<DType, NamedArrayType>> = {
+  float64: 'F64',
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int64: 'I64',
+  int32: 'I32',
+  int16: 'I16',
+  int8: 'I8',
+  uint8: 'U8',
+  bool: 'BOOL',
+};
+const dtypeOf = new Map(Object.entries(dtypes).map(([dtype, name]) => [name, dtype as DType]));
+
+/** How images reach the network and what its classes are: what prediction needs beside the weights. */
+export interface DataDescription {
+  readonly classes: readonly string[];
+  readonly palette: readonly (readonly [number, number, number])[];
+  readonly longSide: number | null;
+  readonly mode: 'original' | 'center_crop' | 'sliding_window';
+  readonly cropSize: number;
+}
+
+function* arraysOf(tensors: Iterable<readonly [string, Tensor]>): Iterable<[string, NamedArray]> {
+  for (const [name, tensor] of tensors) yield [name, { dtype: dtypes[tensor.dtype], shape: tensor.shape, data: tensor.toBytes() }];
+}
+
+/** Writes tensors by name, with metadata. */
+export function saveTensors(file: string, tensors: Iterable<readonly [string, Tensor]>, metadata: Readonly<Record<string, string>>): void {
+  writeSafetensors(file, arraysOf(tensors), metadata);
+}
+
+/** Runs `use` with the file's tensors, which are freed afterwards. */
+export function withTensors<T>(file: string, use: (tensors: Map<string, Tensor>, metadata: Readonly<Record<string, string>>) => T): T {
+  using _ = scope();
+  const { tensors, metadata } = readSafetensors(file);
+  return use(new Map([...tensors].map(([name, { dtype, shape, data }]) => [name, fromBytes(data, dtypeOf.get(dtype)!, shape)])), metadata);
+}
+
+/** Writes a network's state dict and what it is. */
+export function saveNetwork(file: string, network: DeepLabV3Plus, data: DataDescription): void {
+  saveTensors(file, network.stateDict(), {
+    format: String(weightsFormat),
+    model: JSON.stringify(network.options),
+    data: JSON.stringify(data),
+  });
+}
+
+/** Copies a file's weights into a network. @throws CheckpointError that lists the keys which do not fit. */
+export function loadNetwork(file: string, network: DeepLabV3Plus): void {
+  withTensors(file, (tensors) => network.load(tensors, file));
+}
+
+/** Reads a JSON entry of a file's metadata. */
+function entry(file: string, metadata: Readonly<Record<string, string>>, key: string): unknown {
+  try {
+    return JSON.parse(metadata[key] ?? '');
+  } catch (error) {
+    throw new CheckpointError(`${file}: its metadata say nothing of '${key}': not a file of weights that dssn wrote`, { cause: error });
+  }
+}
+
+/** Opens a file of weights by itself: the network, and how to feed it. */
+export function openNetwork(file: string): { network: DeepLabV3Plus; data: DataDescription } {
+  return withTensors(file, (tensors, metadata) => {
+    const options = entry(file, metadata, 'model') as ModelOptions;
+    if (Number(metadata.format) > weightsFormat)
+      throw new CheckpointError(`${file}: format ${metadata.format} is later than this program's (${weightsFormat}); use a newer dssn`);
+    if (!backboneNames.includes(options.backbone))
+      throw new CheckpointError(`${file}: backbone '${options.backbone}' is unknown; allowed: ${backboneNames.join(', ')}`);
+    const network = new DeepLabV3Plus(options);
+    network.load(tensors, file);
+    return { network: network.persist(), data: entry(file, metadata, 'data') as DataDescription };
+  });
+}
