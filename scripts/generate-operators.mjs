@@ -21,10 +21,14 @@ if (!engine.version.startsWith(generatedFrom)) {
   process.exit(0);
 }
 const addon = createRequire(import.meta.url)(engine.addon);
-const wanted = JSON.parse(readFileSync(join(root, 'src', 'torch', 'operators.json'), 'utf8'));
+const wanted = /** @type {Record<string, string>} */ (JSON.parse(readFileSync(join(root, 'src', 'torch', 'operators.json'), 'utf8')));
 
-/** Splits at commas outside brackets. */
+/**
+ * Splits at commas outside brackets.
+ * @param {string} text
+ */
 function split(text) {
+  /** @type {string[]} */
   const parts = [];
   let depth = 0;
   let start = 0;
@@ -41,6 +45,7 @@ function split(text) {
   return parts;
 }
 
+/** @type {Readonly<Record<string, string>>} */
 const scalars = {
   Tensor: 'Tensor',
   Scalar: 'number | bigint',
@@ -56,14 +61,19 @@ const scalars = {
   Generator: 'undefined',
 };
 
-/** `SymInt[2]?` -> TypeScript. */
+/**
+ * `SymInt[2]?` -> TypeScript.
+ * @param {string} text
+ * @returns {string}
+ */
 function typeOf(text) {
   const optional = text.endsWith('?');
   const bare = optional ? text.slice(0, -1) : text;
   const list = /^(.*)\[(\d*)\]$/.exec(bare);
+  /** @type {string | undefined} */
   let type;
   if (list) {
-    const element = typeOf(list[1]);
+    const element = typeOf(list[1] ?? '');
     type = `readonly ${element.includes('|') ? `(${element})` : element}[]`;
     if (list[2]) type = `${element} | ${type}`;
   } else {
@@ -73,21 +83,28 @@ function typeOf(text) {
   return optional && type !== 'undefined' ? `${type} | null` : type;
 }
 
-const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+/** @param {string} name */
+const camel = (name) => name.replace(/_([a-z])/g, (match) => match.slice(1).toUpperCase());
 const reserved = new Set(['function', 'in', 'new', 'default']);
 
+/**
+ * @typedef {{ type: string; name: string; optional: boolean; keywordOnly: boolean }} Parameter
+ * @param {string} schema
+ * @returns {{ parameters: Parameter[]; results: string[] }}
+ */
 function parse(schema) {
   const match = /^(\S+?)\((.*)\) -> (.*)$/s.exec(schema.replace(/\([a-z](?:!)?(?: -> \*)?\)/g, ''));
   if (!match) throw new Error(`cannot read the schema ${schema}`);
   let keywordOnly = false;
+  /** @type {Parameter[]} */
   const parameters = [];
-  for (const part of split(match[2])) {
+  for (const part of split(match[2] ?? '')) {
     if (part === '*') {
       keywordOnly = true;
       continue;
     }
     const [, type, name, , value] = /^(\S+) (\w+)(=(.*))?$/.exec(part) ?? [];
-    if (!type) throw new Error(`cannot read '${part}' of ${schema}`);
+    if (type === undefined || name === undefined) throw new Error(`cannot read '${part}' of ${schema}`);
     parameters.push({
       type: typeOf(type),
       name: reserved.has(name) ? `${name}_` : camel(name),
@@ -95,18 +112,24 @@ function parse(schema) {
       keywordOnly,
     });
   }
-  const results = match[3].startsWith('(') ? split(match[3].slice(1, -1)).map((r) => r.split(' ')[0]) : [match[3]];
+  const result = match[3] ?? '';
+  const results = result.startsWith('(') ? split(result.slice(1, -1)).map((r) => r.split(' ')[0] ?? '') : [result];
   return { parameters, results };
 }
 
+/** @param {readonly string[]} results */
 function resultType(results) {
   if (results.length === 0) return 'void';
   if (results.length > 1) return `[${results.map((r) => typeOf(r).replace('readonly ', '')).join(', ')}]`;
-  return typeOf(results[0]).replace('readonly ', '');
+  return typeOf(results[0] ?? '').replace('readonly ', '');
 }
 
+/**
+ * @param {string} name
+ * @param {string} operator
+ */
 function emit(name, operator) {
-  const [aten, overload = ''] = operator.split('.');
+  const [aten = '', overload = ''] = operator.split('.');
   const schema = addon.schema(aten, overload);
   const { parameters, results } = parse(schema);
   const positional = parameters.filter((p) => !p.keywordOnly);

@@ -112,8 +112,7 @@ function fromVariable(where) {
 async function fromWheel(where) {
   const [newest] = cachedEngines(where.cache);
   if (newest) return newest;
-  where.say(`fetching PyTorch ${WHEEL_VERSION}'s CPU wheel with pip (190 MB, 460 MB unpacked, once for all clones)`);
-  return fetchWheel(where.shell, where.cache);
+  return fetchWheel(where.shell, where.cache, where.say);
 }
 
 /** @param {Where} where */

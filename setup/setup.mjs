@@ -12,9 +12,9 @@ import { STEPS } from './steps.mjs';
 /**
  * Brings a clone, or an installed package, to the point where everything runs; does nothing where nothing is missing.
  *
- *   node setup/setup.mjs [--engine libtorch|wheel|debian] [--tests]
+ *   node setup/setup.mjs [--engine libtorch|wheel|debian]
  *
- * `--engine` chooses the engine and remembers it; DSSN_ENGINE chooses for one command. `--tests` is for what only tests need: nothing so far. All output goes to stderr.
+ * `--engine` chooses the engine and remembers it; DSSN_ENGINE chooses for one command. All output goes to stderr.
  */
 
 /** An installed package has neither sources nor a lock file: only the engine and the addon are to be made. */
@@ -87,7 +87,7 @@ function seconds(since) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    const { values } = parseArgs({ options: { engine: { type: 'string' }, tests: { type: 'boolean' } } });
+    const { values } = parseArgs({ options: { engine: { type: 'string' } } });
     if (isSetUp(values.engine)) process.stderr.write(`dssn is set up: ${activeEngine()}\n`);
     else await setUp({ engine: values.engine });
   } catch (error) {

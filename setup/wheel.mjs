@@ -39,10 +39,11 @@ export function cachedEngines(cache) {
  *
  * @param {Shell} shell
  * @param {string} cache
+ * @param {(text: string) => void} say told before a long download
  * @returns {Promise<Libtorch>}
  * @throws {SetupError} saying what pip said
  */
-export async function fetchWheel(shell, cache) {
+export async function fetchWheel(shell, cache, say) {
   const pip = findPip(shell);
   if (pip === undefined) throw new SetupError('no pip here (Debian: apt-get install python3-pip)');
   const target = join(cache, `libtorch-${WHEEL_VERSION}`);
@@ -52,6 +53,7 @@ export async function fetchWheel(shell, cache) {
     if (there) return there;
     for (const name of readdirSync(cache)) if (name.startsWith(TEMPORARY)) rmSync(join(cache, name), { recursive: true, force: true });
     checkSpace(cache);
+    say(`fetching PyTorch ${WHEEL_VERSION}'s CPU wheel with pip (190 MB, 460 MB unpacked, once for all clones)`);
     const temporary = mkdtempSync(join(cache, TEMPORARY));
     try {
       const whole = join(temporary, 'libtorch');

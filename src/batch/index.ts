@@ -4,7 +4,7 @@
  */
 import type { LabelledBatch, TrainBatch, UnlabelledBatch } from '../data/loader/index.ts';
 import type { LabelMap, Rgb } from '../data/types.ts';
-import { type Device, type DType, scoped, sharing, type Tensor, tensor } from '../torch/index.ts';
+import { type Device, type DType, scope, scoped, sharing, type Tensor, tensor } from '../torch/index.ts';
 
 /** Mean and standard deviation of ImageNet's RGB / 255 (SPEC section 3). */
 const mean = [0.485, 0.456, 0.406];
@@ -48,13 +48,8 @@ export function imageToTensor({ data, width, height }: Rgb, device: Device): Ten
 /** A tensor of labels or of booleans [H, W] as bytes. */
 export function toLabelMap(labels_HW: Tensor): LabelMap {
   const [height, width] = labels_HW.shape as [number, number];
-  using bytes = {
-    tensor: labels_HW.to('uint8'),
-    [Symbol.dispose]() {
-      this.tensor.free();
-    },
-  };
-  return { width, height, data: bytes.tensor.toBytes() };
+  using _ = scope();
+  return { width, height, data: labels_HW.to('uint8').toBytes() };
 }
 
 function labelledViews(batch: LabelledBatch, shape: readonly [number, number, number], device: Device) {

@@ -125,7 +125,7 @@ export class ResNet extends Module implements Backbone {
   features(image_N3HW: Tensor, train: boolean): Features {
     const stem = scoped(() => ops.maxPool2d(ops.reluInPlace(this.bn1.forward(this.conv1.forward(image_N3HW, train), train)), 3, 2, 1));
     const low = this.layer1.forward(stem, train);
-    const high = this.layer4.forward(this.layer3.forward(this.layer2.forward(low, train), train), train);
+    const high = scoped(() => this.layer4.forward(this.layer3.forward(this.layer2.forward(low, train), train), train));
     return { low, high };
   }
 }

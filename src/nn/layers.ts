@@ -1,4 +1,5 @@
 /** Layers with PyTorch's names and defaults. `train` is an argument of `forward`, never a state of the module. */
+import { TorchError } from '../base/errors.ts';
 import { dilatedConv3x3, ops, type Tensor } from '../torch/index.ts';
 import { Module } from './module.ts';
 
@@ -60,7 +61,14 @@ export class BatchNorm2d extends Layer {
   }
 
   override forward(x: Tensor, train: boolean): Tensor {
-    if (train) this.ownBuffers.get('num_batches_tracked')!.add_(1);
+    if (train) {
+      // Their sample variance would be 0 / 0, and the running one NaN ever after.
+      if (x.count === this.channels)
+        throw new TorchError(
+          `batch norm in training needs more than one value a channel, got [${x.shape.join(', ')}]: use a larger batch or crop`,
+        );
+      this.ownBuffers.get('num_batches_tracked')!.add_(1);
+    }
     return ops.batchNorm(
       x,
       this.ownParameters.get('weight')!,
@@ -104,7 +112,12 @@ export class Sequential extends Layer {
 
   override forward(x: Tensor, train: boolean): Tensor {
     let y = x;
-    for (const layer of this.#layers) y = layer.forward(y, train);
+    for (const layer of this.#layers) {
+      const next = layer.forward(y, train);
+      // What a gradient needs, the engine's graph holds: without one, an intermediate's memory is free at once.
+      if (y !== x && y !== next) y.free();
+      y = next;
+    }
     return y;
   }
 }

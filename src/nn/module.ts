@@ -3,7 +3,7 @@
  * properties that leads to it: `layer1.0.conv1.weight`, as in the field's checkpoints.
  */
 import { CheckpointError } from '../base/errors.ts';
-import { type Device, type DType, noGrad, persist, type Tensor } from '../torch/index.ts';
+import { type Device, type DType, noGrad, persist, scoped, type Tensor } from '../torch/index.ts';
 
 export abstract class Module {
   /** Trained tensors of this module alone, by name. */
@@ -54,11 +54,12 @@ export abstract class Module {
         for (const own of [module.ownParameters, module.ownBuffers])
           for (const [name, tensor] of own) {
             if (onlyFloating && tensor.dtype === 'int64') continue;
-            const moved = tensor.detach().to(target);
-            const laidOut = moved.shape.length === 4 ? moved.contiguous(moved.dtype === 'float64' ? 'contiguous' : 'channels_last') : moved;
+            const laidOut = scoped(() => {
+              const moved = tensor.detach().to(target);
+              return moved.shape.length === 4 ? moved.contiguous(moved.dtype === 'float64' ? 'contiguous' : 'channels_last') : moved;
+            });
             laidOut.requiresGrad = tensor.requiresGrad;
             own.set(name, laidOut);
-            if (laidOut !== moved) moved.free();
             tensor.free();
           }
     });

@@ -2,10 +2,11 @@
  * SGD with momentum and weight decay, as PyTorch's (no dampening, no Nesterov): g += decay x w; v = momentum x v + g (the first
  * v is g); w -= lr x v. Whole lists of tensors at a time.
  */
+import { CheckpointError } from '../base/errors.ts';
 import { noGrad, ops, persist, scope, type Tensor } from '../torch/index.ts';
 
 export interface ParameterGroup {
-  /** In a fixed order: the state is saved by position within the group. */
+  /** The state is saved by these names; no name stands in two groups. */
   readonly parameters: readonly (readonly [name: string, parameter: Tensor])[];
   learningRate: number;
 }
@@ -59,12 +60,26 @@ export class Sgd {
     return this.#velocity;
   }
 
-  /** Takes copies of saved velocities. */
+  /**
+   * Takes copies of saved velocities, each on its parameter's device and in its memory format.
+   * @throws CheckpointError when a velocity is of no parameter here, or of another shape.
+   */
   load(state: ReadonlyMap<string, Tensor>): void {
+    const parameters = new Map(this.groups.flatMap((group) => group.parameters));
+    for (const [name, saved] of state) {
+      const parameter = parameters.get(name);
+      if (!parameter)
+        throw new CheckpointError(`the optimiser's state holds a velocity of '${name}', which is no parameter of this network`);
+      if (saved.shape.join() !== parameter.shape.join())
+        throw new CheckpointError(
+          `the velocity of ${name} has the shape [${saved.shape.join(', ')}], the parameter [${parameter.shape.join(', ')}]`,
+        );
+    }
     noGrad(() => {
+      using _ = scope();
       for (const [name, saved] of state) {
         this.#velocity.get(name)?.free();
-        this.#velocity.set(name, persist(saved.clone()));
+        this.#velocity.set(name, persist(parameters.get(name)!.detach().clone().copy_(saved)));
       }
     });
   }

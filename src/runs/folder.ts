@@ -198,11 +198,16 @@ export function holdsCheckpoint(folder: string): boolean {
 /**
  * What a training into this folder would do: begin, go on, or nothing, since the run came to its end. Costs nothing, so that a
  * training can be refused before anything is built.
- * @throws ConfigError if `folder` is a file; if it holds a checkpoint and `resume` is not set; if `resume` comes with a
- *   configuration that would make another run
+ * @throws CheckpointError for a damaged folder of weights, which beginning anew would remove; ConfigError if `folder` is a file;
+ *   if it holds a checkpoint and `resume` is not set; if `resume` comes with a configuration that would make another run
  */
 export function inspectRun(folder: string, config: Config, resume: boolean): 'new' | 'resume' | 'finished' {
   if (existsSync(folder) && !statSync(folder).isDirectory()) throw new ConfigError(`${folder}: is a file; --out must name a folder`);
+  for (const kind of weightsKinds)
+    if (existsSync(path.join(folder, kind)) && !findWeights(folder, kind))
+      throw new CheckpointError(
+        `${path.join(folder, kind)}: is damaged: a file is missing, or not of the size that its checkpoint.json says; mend it, or remove this folder`,
+      );
   if (!holdsCheckpoint(folder)) return 'new';
   if (!resume) throw new ConfigError(`${folder}: holds a checkpoint already; add --resume to go on from it, or give another --out`);
   const differing = differences(RunFolder.open(folder).config, config);

@@ -37,7 +37,7 @@ function madeUpViews({ batch, crop, nclass }: BenchStepOptions, device: Device):
 
 export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
   const { batch, nclass, iters, reporter } = options;
-  const device = openDevice({ device: options.device as Device, threads: options.threads });
+  const device = openDevice({ device: options.device, threads: options.threads });
   const defaults = configSchema.shape;
   const stepper = new Stepper(methods[options.method]({ loss: defaults.loss.parse({}), select: defaults.select.parse({}) }), {
     seed: 0,
@@ -80,7 +80,7 @@ export async function benchStep(options: BenchStepOptions): Promise<BenchStepRes
     step_s: sorted[Math.floor(sorted.length / 2)]!,
     min_s: sorted[0]!,
     iters,
-    peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1000),
+    peak_rss_mb: Math.round((process.resourceUsage().maxRSS * 1024) / 1e6),
     rss_growth_mb: Math.round((process.memoryUsage().rss - before.memory) / 1e6),
     live_tensors_growth: liveTensors() - before.tensors,
   };

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { checkFiles, loadSplit, readList } from '../data/lists.ts';
 import { EvalLoader } from '../data/loader/index.ts';
-import { ConfigError } from '../base/errors.ts';
+import { CheckpointError, ConfigError, DataError } from '../base/errors.ts';
 import { RunFolder } from '../runs/folder.ts';
 import { evaluateNetworks } from '../train/evaluate.ts';
 import { openNetwork } from '../train/weights.ts';
@@ -11,7 +11,7 @@ import type { EvaluateOptions, EvaluateResult } from './types.ts';
 
 /**
  * Evaluates on the run's own validation list, or on another list and root.
- * @throws CheckpointError for a run without such weights; DataError for images that cannot be used.
+ * @throws CheckpointError for a run without such weights, or for weights of other classes; DataError for images that cannot be used.
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
   const { reporter } = options;
@@ -19,14 +19,18 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const { config } = run;
   const weights = run.weightsFile(options.weights);
   const device = openDevice(config);
-  const { network, data } = openNetwork(weights);
-  network.to(device);
   const { dataset, labelMap } = datasetOf(config);
+  const { network, data } = openNetwork(weights);
+  if (data.classes.join() !== dataset.classes.join())
+    throw new CheckpointError(
+      `${weights} knows ${data.classes.length} classes (${data.classes.join(', ')}), the data of ${options.run} have ${dataset.classes.length} (${dataset.classes.join(', ')}); allowed: weights for the same classes`,
+    );
+  network.to(device);
   const root = options.data === undefined ? config.data.root : resolve(options.data);
   const samples =
     options.list === undefined ? loadSplit(dataset, root, config.data.split, { labelledOnly: true }).val : readList(options.list);
   const bare = samples.find(({ mask }) => mask === undefined);
-  if (bare) throw new ConfigError(`${options.list}: ${bare.image} has no label map; evaluation needs one for every image`);
+  if (bare) throw new DataError(`${options.list}: ${bare.image} has no label map; evaluation needs one for every image`);
   await checkFiles(root, samples);
   reporter.start(samples.length, 'evaluate', { unit: 'image' });
   const items = new EvalLoader({ root, samples, longSide: data.longSide, labelMap });

@@ -1,6 +1,6 @@
 /** `dssn predict`: label maps and overlays of any images. */
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { basename, extname, join, relative } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import type { Sample } from '../data/types.ts';
@@ -24,26 +24,40 @@ function imagesBelow(folder: string): string[] {
 
 interface Input {
   readonly file: string;
-  /** Where its files go below the output folder, without an ending. */
-  readonly name: string;
+  /** What is written for it. */
+  readonly mask: string;
+  readonly overlay: string;
 }
 
-function inputsOf(paths: readonly string[]): Input[] {
+/** No two images may be written as one file, and none over an image that is read. */
+function checkOutputs(inputs: readonly Input[]): void {
+  const read = new Set(inputs.map(({ file }) => resolve(file)));
+  const writers = new Map<string, string>();
+  for (const { file, mask, overlay } of inputs) {
+    for (const output of [mask, overlay]) {
+      const place = resolve(output);
+      if (read.has(place)) throw new ConfigError(`${output} is an image to be read and would be written over: give another --out`);
+      const other = writers.get(place);
+      if (other !== undefined)
+        throw new ConfigError(`${other} and ${file} would both be written as ${output}: predict them into two folders`);
+      writers.set(place, file);
+    }
+  }
+}
+
+function inputsOf(paths: readonly string[], out: string): Input[] {
   const inputs = paths.flatMap((path): Input[] => {
     if (!existsSync(path)) throw new DataError(`${path}: no such image or folder`);
-    const withoutEnding = (name: string) => name.slice(0, name.length - extname(name).length);
-    if (!statSync(path).isDirectory()) return [{ file: path, name: withoutEnding(basename(path)) }];
+    const inputOf = (file: string, name: string): Input => {
+      const place = join(out, name.slice(0, name.length - extname(name).length));
+      return { file, mask: `${place}.png`, overlay: `${place}-overlay.png` };
+    };
+    if (!statSync(path).isDirectory()) return [inputOf(path, basename(path))];
     const files = imagesBelow(path);
     if (files.length === 0) throw new DataError(`${path}: holds no image; allowed endings: ${imageEndings.join(', ')}`);
-    return files.map((file) => ({ file, name: withoutEnding(relative(path, file)) }));
+    return files.map((file) => inputOf(file, relative(path, file)));
   });
-  const seen = new Map<string, string>();
-  for (const { file, name } of inputs) {
-    const other = seen.get(name);
-    if (other !== undefined)
-      throw new ConfigError(`${other} and ${file} would both be written as ${name}.png: predict them into two folders`);
-    seen.set(name, file);
-  }
+  checkOutputs(inputs);
   return inputs;
 }
 
@@ -58,25 +72,24 @@ function weightsOf(options: PredictOptions): string {
 /** Writes `NAME.png` (class indices with the palette) and `NAME-overlay.png` for every image. */
 export async function predict(options: PredictOptions): Promise<PredictResult> {
   const { out, reporter, signal } = options;
-  const inputs = inputsOf(options.inputs);
+  const inputs = inputsOf(options.inputs, out);
   const device = openDevice({ device: 'auto', threads: 'auto' });
   const { network, data } = openNetwork(weightsOf(options));
   network.to(device);
   const viewing = { ...viewingOf(data, options.tta, device), mode: data.mode === 'center_crop' ? ('original' as const) : data.mode };
-  const samples = inputs.map(({ file, name }): Sample => ({ id: name, image: file }));
+  const samples = inputs.map(({ file, mask }): Sample => ({ id: mask, image: file }));
   const predictions: Prediction[] = [];
   reporter.start(samples.length, 'predict', { unit: 'image' });
   // Paths are taken as typed: an absolute one stays what it is.
-  for await (const { sample, image } of new EvalLoader({ root: '', samples, longSide: null })) {
+  for await (const { image } of new EvalLoader({ root: '', samples, longSide: null })) {
     if (signal?.aborted) break;
     const seen = data.longSide === null ? image : toLongSide(image, data.longSide);
     const labels = predictImage(network, seen, [image.height, image.width], viewing);
-    const mask = join(out, `${sample.id}.png`);
-    const coloured = join(out, `${sample.id}-overlay.png`);
-    mkdirSync(join(mask, '..'), { recursive: true });
+    const { file, mask, overlay: coloured } = inputs[predictions.length]!;
+    mkdirSync(dirname(mask), { recursive: true });
     writeIndexPng(mask, labels, data.palette);
     writePng(coloured, overlay(image, labels, data.palette));
-    predictions.push({ image: sample.image, mask, overlay: coloured });
+    predictions.push({ image: file, mask, overlay: coloured });
     reporter.update({ iteration: predictions.length });
   }
   reporter.end();

@@ -18,8 +18,8 @@ export function openDevice(config: Pick<Config, 'device' | 'threads'>): Device {
   setThreads(config.threads === 'auto' ? physicalCores() : config.threads);
   if (config.device === 'auto') return cudaDevices > 0 ? 'cuda:0' : 'cpu';
   if (config.device === 'cpu') return 'cpu';
-  const index = Number(config.device.slice('cuda:'.length));
-  if (index < cudaDevices) return `cuda:${index}`;
+  const index = /^cuda:(\d+)$/.exec(config.device)?.[1];
+  if (index !== undefined && Number(index) < cudaDevices) return `cuda:${Number(index)}`;
   throw new ConfigError(
     `device: ${config.device} is not there; allowed here: auto, cpu${Array.from({ length: cudaDevices }, (_, i) => `, cuda:${i}`).join('')}`,
   );

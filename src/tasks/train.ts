@@ -3,10 +3,10 @@ import type { Config } from '../config/schema.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { EvalLoader, iterationsPerEpoch, TrainLoader, workersFor } from '../data/loader/index.ts';
 import { methods } from '../methods/index.ts';
-import { inspectRun, RunWriter } from '../runs/folder.ts';
+import { inspectRun, RunFolder, RunWriter } from '../runs/folder.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
-import { loadLatest, noRecords, type Records } from '../train/checkpoint.ts';
+import { loadLatest, noProgress, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper } from '../train/step.ts';
@@ -45,7 +45,7 @@ function manifestOf(options: TrainOptions, split: Split, device: Device): Manife
 }
 
 /** The result's scores: left out before the first evaluation. */
-function scoresOf({ student, teacher }: Records): Pick<TrainResult, 'student' | 'teacher'> {
+function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' | 'teacher'> {
   return Number.isNaN(student.last) ? {} : { student: { ...student }, teacher: { ...teacher } };
 }
 
@@ -56,6 +56,10 @@ function scoresOf({ student, teacher }: Records): Pick<TrainResult, 'student' | 
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
   const { config, out, reporter, signal } = options;
   const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
+  if (state === 'finished') {
+    const iterations = RunFolder.open(out).manifest?.sessions.at(-1)?.to ?? 0;
+    return { run: out, method: config.method, status: 'already-finished', iterations, of: iterations };
+  }
   const method = methods[config.method](config);
   const { dataset, labelMap } = datasetOf(config);
   const split = await openSplit(config, method.usesUnlabelled, dataset);
@@ -78,8 +82,6 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   };
   const perEpoch = iterationsPerEpoch(loading);
   const iterations = config.train.iterations ?? config.train.epochs! * perEpoch;
-  const about = { run: out, method: config.method, of: iterations };
-  if (state === 'finished') return { ...about, status: 'already-finished', iterations };
 
   const device = openDevice(config);
   const { warmup } = config.train;
@@ -96,7 +98,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * perEpoch,
     train: config.train,
   });
-  if (config.pretrained !== null) {
+  if (config.pretrained !== null && state === 'new') {
     loadPretrained(config.pretrained, stepper.student);
     stepper.copyToTeacher();
   }
@@ -106,37 +108,34 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     resume: options.resume,
     replace: hooks.replace ?? false,
   });
-  const records = noRecords();
-  let done = 0;
+  const progress = noProgress();
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
   let loader: TrainLoader | undefined;
   try {
-    if (run.checkpoint) done = loadLatest(run.checkpoint, stepper, records);
-    loader = new TrainLoader({ ...loading, startIteration: done, iterations });
+    if (run.checkpoint) loadLatest(run.checkpoint, stepper, progress);
+    loader = new TrainLoader({ ...loading, startIteration: progress.done, iterations });
     const data = describeData(config, dataset);
     const loop: LoopOptions = {
       config,
       stepper,
       run,
-      records,
+      progress,
       data,
       viewing: viewingOf(data, config.eval.tta, device),
       batches: loader,
       validation: () => new EvalLoader({ root: config.data.root, samples: split.val, longSide: config.data.long_side, labelMap }),
-      start: done,
       iterations,
       iterationsPerEpoch: perEpoch,
       reporter,
       signal,
       ...(hooks.pseudoLabels && { pseudoLabels: hooks.pseudoLabels }),
     };
-    reporter.start(iterations, config.method, { done });
-    done = await runLoop(loop);
-    status = done === iterations ? 'finished' : 'interrupted';
+    reporter.start(iterations, config.method, { done: progress.done });
+    status = (await runLoop(loop)) ? 'finished' : 'interrupted';
     reporter.end();
-    return { ...about, status, iterations: done, ...scoresOf(records) };
+    return { run: out, method: config.method, status, iterations: progress.done, of: iterations, ...scoresOf(progress) };
   } finally {
-    run.finish(status, done);
+    run.finish(status, progress.done);
     await loader?.close();
     stepper.free();
   }

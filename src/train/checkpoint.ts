@@ -1,5 +1,6 @@
 /** What a run keeps: the networks and the optimiser in the run folder, and back. */
 import { join } from 'node:path';
+import { CheckpointError } from '../base/errors.ts';
 import { type RunWriter, weightsFiles } from '../runs/folder.ts';
 import type { Stepper } from './step.ts';
 import { type DataDescription, loadNetwork, saveNetwork, saveTensors, withTensors } from './weights.ts';
@@ -9,25 +10,32 @@ export interface Record {
   last: number;
   best: number;
 }
-export interface Records {
+/** How far a run has come. */
+export interface Progress {
+  /** SGD steps done. */
+  done: number;
+  /** SGD steps done at the last evaluation; 0 before the first. */
+  evaluated: number;
   readonly student: Record;
   readonly teacher: Record;
 }
 
-export const noRecords = (): Records => ({
+export const noProgress = (): Progress => ({
+  done: 0,
+  evaluated: 0,
   student: { last: Number.NaN, best: Number.NaN },
   teacher: { last: Number.NaN, best: Number.NaN },
 });
 
 /** NaN is no JSON: what was not evaluated yet is left out. */
-function valuesOf({ student, teacher }: Records): { [name: string]: number } {
-  const entries = { student_last: student.last, student_best: student.best, teacher_last: teacher.last, teacher_best: teacher.best };
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => !Number.isNaN(value)));
+function valuesOf({ evaluated, student, teacher }: Progress): { [name: string]: number } {
+  const scores = { student_last: student.last, student_best: student.best, teacher_last: teacher.last, teacher_best: teacher.best };
+  return { evaluated, ...Object.fromEntries(Object.entries(scores).filter(([, value]) => !Number.isNaN(value))) };
 }
 
 /** Replaces `latest/`: all that resuming needs. */
-export function saveLatest(run: RunWriter, iteration: number, stepper: Stepper, data: DataDescription, records: Records): void {
-  run.writeWeights('latest', { iteration, values: valuesOf(records) }, (folder) => {
+export function saveLatest(run: RunWriter, stepper: Stepper, data: DataDescription, progress: Progress): void {
+  run.writeWeights('latest', { iteration: progress.done, values: valuesOf(progress) }, (folder) => {
     saveNetwork(join(folder, weightsFiles.student), stepper.student, data);
     saveNetwork(join(folder, weightsFiles.teacher), stepper.teacher, data);
     saveTensors(join(folder, weightsFiles.optimiser), stepper.optimiserState(), { format: '1' });
@@ -48,15 +56,26 @@ export function saveBest(
   );
 }
 
-/** Takes up a run's checkpoint: the networks, the optimiser, and the records. @returns SGD steps done. */
-export function loadLatest(checkpoint: NonNullable<RunWriter['checkpoint']>, stepper: Stepper, records: Records): number {
+function loadOptimiser(file: string, stepper: Stepper): void {
+  withTensors(file, (velocities) => {
+    try {
+      stepper.loadOptimiser(velocities);
+    } catch (error) {
+      throw error instanceof CheckpointError ? new CheckpointError(`${file}: ${error.message}`, { cause: error }) : error;
+    }
+  });
+}
+
+/** Takes up a run's checkpoint: the networks, the optimiser, and how far it had come. */
+export function loadLatest(checkpoint: NonNullable<RunWriter['checkpoint']>, stepper: Stepper, progress: Progress): void {
   const { folder, mark } = checkpoint;
   loadNetwork(join(folder, weightsFiles.student), stepper.student);
   loadNetwork(join(folder, weightsFiles.teacher), stepper.teacher);
-  withTensors(join(folder, weightsFiles.optimiser), (velocities) => stepper.loadOptimiser(velocities));
+  loadOptimiser(join(folder, weightsFiles.optimiser), stepper);
+  progress.done = mark.iteration;
+  progress.evaluated = mark.values.evaluated ?? 0;
   for (const who of ['student', 'teacher'] as const) {
-    records[who].last = mark.values[`${who}_last`] ?? Number.NaN;
-    records[who].best = mark.values[`${who}_best`] ?? Number.NaN;
+    progress[who].last = mark.values[`${who}_last`] ?? Number.NaN;
+    progress[who].best = mark.values[`${who}_best`] ?? Number.NaN;
   }
-  return mark.iteration;
 }

@@ -15,12 +15,25 @@ export interface Viewing {
   readonly device: Device;
 }
 
-/** The part of an image and its labels that a centre crop leaves: from floor((side - crop) / 2) on. */
-function centreCrop<T extends Rgb | LabelMap>(picture: T, crop: number): T {
-  const width = Math.min(crop, picture.width);
-  const height = Math.min(crop, picture.height);
-  const left = Math.floor((picture.width - width) / 2);
-  const top = Math.floor((picture.height - height) / 2);
+/** A stretch of an image's rows or columns. */
+interface Part {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** The centre of a side: the whole of it where it is shorter than the crop, else from floor((side - crop) / 2) on. */
+function centreOf(side: number, crop: number): Part {
+  const length = Math.min(crop, side);
+  return { start: Math.floor((side - length) / 2), length };
+}
+
+/** The same part of a side that is `to` pixels long in place of `from`. */
+const scaled = ({ start, length }: Part, from: number, to: number): Part => {
+  const begin = Math.round((start * to) / from);
+  return { start: begin, length: Math.max(1, Math.round(((start + length) * to) / from) - begin) };
+};
+
+function cut<T extends Rgb | LabelMap>(picture: T, { start: top, length: height }: Part, { start: left, length: width }: Part): T {
   const channels = picture.data.length / (picture.width * picture.height);
   const data = new Uint8Array(width * height * channels);
   for (let y = 0; y < height; y++) {
@@ -30,14 +43,22 @@ function centreCrop<T extends Rgb | LabelMap>(picture: T, crop: number): T {
   return { ...picture, width, height, data };
 }
 
-/** What of an item the network sees and is compared with. */
+/** What of an item the network sees and is compared with: labels are at the original size, so their crop is the same part of it. */
 function viewOf(
   item: EvalItem,
   { mode, cropSize }: Viewing,
 ): { image: Rgb; labels: LabelMap | undefined; size: readonly [number, number] } {
   if (mode !== 'center_crop') return { image: item.image, labels: item.labels, size: [item.originalHeight, item.originalWidth] };
-  const image = centreCrop(item.image, cropSize);
-  return { image, labels: item.labels && centreCrop(item.labels, cropSize), size: [image.height, image.width] };
+  const { image, originalHeight, originalWidth } = item;
+  const rows = centreOf(image.height, cropSize);
+  const columns = centreOf(image.width, cropSize);
+  const labelRows = scaled(rows, image.height, originalHeight);
+  const labelColumns = scaled(columns, image.width, originalWidth);
+  return {
+    image: cut(image, rows, columns),
+    labels: item.labels && cut(item.labels, labelRows, labelColumns),
+    size: [labelRows.length, labelColumns.length],
+  };
 }
 
 /** The class of every pixel of an image, by one network. */

@@ -3,6 +3,7 @@
  * signals, workers and finalisers live.
  */
 import { toViews } from '../batch/index.ts';
+import { DataError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { EvalItem, TrainBatch } from '../data/loader/index.ts';
 import type { LabelMap, Rgb } from '../data/types.ts';
@@ -10,7 +11,7 @@ import type { StepResult } from '../methods/index.ts';
 import type { Scores, TrainEvent } from '../runs/events.ts';
 import type { RunWriter } from '../runs/folder.ts';
 import { scope } from '../torch/index.ts';
-import { type Records, saveBest, saveLatest } from './checkpoint.ts';
+import { type Progress, saveBest, saveLatest } from './checkpoint.ts';
 import { evaluateNetworks, type Viewing } from './evaluate.ts';
 import type { Stepper } from './step.ts';
 import type { DataDescription } from './weights.ts';
@@ -42,14 +43,14 @@ export interface LoopOptions {
   readonly config: Config;
   readonly stepper: Stepper;
   readonly run: RunWriter;
-  readonly records: Records;
+  /** How far the run has come; kept up to date, also where the loop throws. */
+  readonly progress: Progress;
   readonly data: DataDescription;
   readonly viewing: Viewing;
   readonly batches: { next(): Promise<TrainBatch> };
   /** The validation images, from the first, each time it is called. */
   readonly validation: () => AsyncIterable<EvalItem>;
-  /** SGD steps done before, and in all. */
-  readonly start: number;
+  /** SGD steps in all. */
   readonly iterations: number;
   readonly iterationsPerEpoch: number;
   readonly reporter: LoopReporter;
@@ -78,19 +79,45 @@ class Speed {
 /** Images that a step learns from. */
 const imagesOf = ({ batchSize, unlabelled, mix }: TrainBatch): number => batchSize * (1 + (unlabelled ? 1 : 0) + (mix ? 1 : 0));
 
-/** Runs until all iterations are done or the signal is aborted. @returns SGD steps done. */
-export async function runLoop(options: LoopOptions): Promise<number> {
-  const { config, stepper, run, reporter, signal, iterations, iterationsPerEpoch } = options;
+/**
+ * Runs until all is done or the signal is aborted; then, and where a file turns out to be unusable, saves what was learnt.
+ * @returns false when it was interrupted.
+ */
+export async function runLoop(options: LoopOptions): Promise<boolean> {
+  const { stepper, run, progress, data } = options;
+  const before = progress.done;
+  const save = (): void => saveLatest(run, stepper, data, progress);
+  try {
+    const whole = await learnAll(options, save);
+    if (!whole && progress.done > before) save();
+    return whole;
+  } catch (error) {
+    if (error instanceof DataError && progress.done > before) save();
+    throw error;
+  }
+}
+
+async function learnAll(options: LoopOptions, save: () => void): Promise<boolean> {
+  const { config, run, progress, reporter, signal, iterations, iterationsPerEpoch } = options;
   const speed = new Speed();
+  const { log_every: logEvery, checkpoint_every: checkpointEvery } = config.train;
   const evaluateEvery = config.train.eval_every ?? iterationsPerEpoch;
-  let done = options.start;
-  while (done < iterations && !signal?.aborted) {
+  const isDue = (): boolean => progress.done > 0 && (progress.done % evaluateEvery === 0 || progress.done === iterations);
+  // An earlier process may have been stopped while it evaluated.
+  if (isDue() && progress.evaluated < progress.done) {
+    if (!(await evaluate(options))) return false;
+    save();
+  }
+  while (progress.done < iterations) {
+    await eventLoop();
+    if (signal?.aborted) return false;
     const began = performance.now();
     const batch = await options.batches.next();
     const { values, lr } = learn(options, batch);
-    done = batch.iteration + 1;
+    progress.done = batch.iteration + 1;
     speed.add((performance.now() - began) / 1000);
 
+    const { done } = progress;
     const { mask_ratio: kept, kept_s1, kept_s2, ...losses } = values;
     const pace = { iterations_per_s: speed.perSecond, images_per_s: speed.perSecond * imagesOf(batch) };
     reporter.update({
@@ -102,20 +129,22 @@ export async function runLoop(options: LoopOptions): Promise<number> {
       imagesPerSecond: pace.images_per_s,
       ...(kept !== undefined && { kept }),
     });
-    const last = done === iterations;
-    if (done % config.train.log_every === 0 || last || done === 1) {
+    if (done % logEvery === 0 || done === iterations || done === 1) {
       const shares = kept === undefined ? {} : { kept, kept_strong: ((kept_s1 ?? 0) + (kept_s2 ?? 0)) / 2 };
       const event: TrainEvent = { type: 'train', iteration: done, epoch: batch.epoch, losses, lr, ...shares, ...pace };
       run.append(event);
     }
-    const due = done % evaluateEvery === 0 || last;
-    if (due && !(await evaluate(options, done))) break;
-    if (due || done % (config.train.checkpoint_every ?? Number.POSITIVE_INFINITY) === 0)
-      saveLatest(run, done, stepper, options.data, options.records);
+    if (isDue() && !(await evaluate(options))) return false;
+    if (isDue() || (checkpointEvery !== null && done % checkpointEvery === 0)) save();
   }
-  if (done < iterations && done > options.start) saveLatest(run, done, stepper, options.data, options.records);
-  return done;
+  return true;
 }
+
+/**
+ * Lets signals and timers in. Awaiting a batch is not enough: Node hands over all of a port's messages in one turn of its event
+ * loop, workers send more while a step runs inside that turn, and SIGTERM went unheard for minutes.
+ */
+const eventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** One step on a batch; gives the batch's memory back. */
 function learn({ stepper, pseudoLabels, viewing }: LoopOptions, batch: TrainBatch): ReturnType<Stepper['step']> {
@@ -143,20 +172,22 @@ function takePicture(result: StepResult, image: Rgb, iteration: number, take: (p
 }
 
 /** Evaluates student and teacher, logs it, keeps the best. @returns false when it was interrupted. */
-async function evaluate(options: LoopOptions, iteration: number): Promise<boolean> {
-  const { stepper, run, records, data, viewing, reporter, signal } = options;
+async function evaluate(options: LoopOptions): Promise<boolean> {
+  const { stepper, run, progress, data, viewing, reporter, signal } = options;
+  const { done: iteration } = progress;
   const began = performance.now();
   const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, { signal });
   if (!found) return false;
   const [student, teacher] = found.scores as [Scores, Scores];
   run.append({ type: 'eval', iteration, student, teacher, seconds: (performance.now() - began) / 1000 });
+  progress.evaluated = iteration;
   for (const [who, { miou }] of [
     ['student', student],
     ['teacher', teacher],
   ] as const) {
-    records[who].last = miou;
-    if (miou <= records[who].best) continue;
-    records[who].best = miou;
+    progress[who].last = miou;
+    if (miou <= progress[who].best) continue;
+    progress[who].best = miou;
     saveBest(run, who, iteration, stepper, data, miou);
   }
   reporter.note(`iteration ${iteration}: mIoU of the student ${student.miou.toFixed(2)}, of the teacher ${teacher.miou.toFixed(2)}`);

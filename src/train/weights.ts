@@ -73,16 +73,24 @@ function entry(file: string, metadata: Readonly<Record<string, string>>, key: st
   }
 }
 
+/** What a file says of its network, checked before a network is built of it. */
+function modelOptions(file: string, value: unknown): ModelOptions {
+  const { backbone, classes } = (typeof value === 'object' && value !== null ? value : {}) as Partial<ModelOptions>;
+  if (backbone === undefined || !backboneNames.includes(backbone))
+    throw new CheckpointError(`${file}: backbone '${backbone}' is unknown; allowed: ${backboneNames.join(', ')}`);
+  if (!Number.isInteger(classes) || classes! < 1)
+    throw new CheckpointError(`${file}: a network of ${classes} classes; allowed are whole numbers from 1 on`);
+  return value as ModelOptions;
+}
+
 /** Opens a file of weights by itself: the network, and how to feed it. */
 export function openNetwork(file: string): { network: DeepLabV3Plus; data: DataDescription } {
   return withTensors(file, (tensors, metadata) => {
-    const options = entry(file, metadata, 'model') as ModelOptions;
     if (Number(metadata.format) > weightsFormat)
       throw new CheckpointError(`${file}: format ${metadata.format} is later than this program's (${weightsFormat}); use a newer dssn`);
-    if (!backboneNames.includes(options.backbone))
-      throw new CheckpointError(`${file}: backbone '${options.backbone}' is unknown; allowed: ${backboneNames.join(', ')}`);
-    const network = new DeepLabV3Plus(options);
+    const network = new DeepLabV3Plus(modelOptions(file, entry(file, metadata, 'model')));
+    const data = entry(file, metadata, 'data') as DataDescription;
     network.load(tensors, file);
-    return { network: network.persist(), data: entry(file, metadata, 'data') as DataDescription };
+    return { network: network.persist(), data };
   });
 }

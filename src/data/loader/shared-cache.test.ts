@@ -8,7 +8,7 @@ const source = (k: number, side: number, labelled = true) => ({
 
 describe('SharedCache', () => {
   it('gives every door to the same memory what another has put there', () => {
-    const memory = allocateCache(3, 10_000);
+    const memory = allocateCache(3, 65_536);
     const cache = new SharedCache(memory);
     cache.put(2, source(2, 5));
     cache.put(0, source(9, 4, false));
@@ -19,14 +19,14 @@ describe('SharedCache', () => {
   });
 
   it('keeps what came first, passes over what does not fit, and takes what still does', () => {
-    const cache = new SharedCache(allocateCache(4, 1024));
-    cache.put(0, source(1, 10));
-    cache.put(1, source(2, 14));
-    cache.put(2, source(3, 5));
-    cache.put(0, source(4, 10));
-    expect(cache.get(0, true)).toEqual(source(1, 10));
+    const cache = new SharedCache(allocateCache(4, 100_000));
+    cache.put(0, source(1, 100));
+    cache.put(1, source(2, 110));
+    cache.put(2, source(3, 50));
+    cache.put(0, source(4, 100));
+    expect(cache.get(0, true)).toEqual(source(1, 100));
     expect(cache.get(1, true)).toBeUndefined();
-    expect(cache.get(2, true)).toEqual(source(3, 5));
+    expect(cache.get(2, true)).toEqual(source(3, 50));
   });
 
   it('works without any memory, and takes a part of what is free', () => {

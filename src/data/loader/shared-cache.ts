@@ -29,12 +29,24 @@ export function defaultCacheBytes(world: number): number {
   return Math.floor((free * MEMORY_SHARE) / world);
 }
 
-/** Memory for a cache of so many samples; it costs nothing until it is written to. An arena that cannot be had is halved. */
+/** What of WebAssembly is used here: shared memory that the system maps, page by page, when it is written to. */
+interface PageMemory {
+  new (size: { initial: number; maximum: number; shared: true }): { readonly buffer: SharedArrayBuffer };
+}
+const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: PageMemory } }).WebAssembly;
+const PAGE_BYTES = 65_536;
+/** WebAssembly's limit: 4 GiB. */
+const MOST_PAGES = 65_536;
+
+/**
+ * Memory for a cache of so many samples; it costs nothing until it is written to. An arena that cannot be had is halved.
+ * A plain SharedArrayBuffer comes from the allocator, and tcmalloc writes zeros over all of it: gigabytes and seconds at every start.
+ */
 export function allocateCache(samples: number, bytes: number): CacheMemory {
   const directory = new SharedArrayBuffer(4 * (1 + ENTRY_INTS * samples));
-  for (let size = Math.floor(bytes / UNIT_BYTES) * UNIT_BYTES; size >= UNIT_BYTES; size = Math.floor(size / 2 / UNIT_BYTES) * UNIT_BYTES) {
+  for (let pages = Math.min(MOST_PAGES, Math.floor(bytes / PAGE_BYTES)); pages >= 1; pages = Math.floor(pages / 2)) {
     try {
-      return { directory, arena: new SharedArrayBuffer(size) };
+      return { directory, arena: new Memory({ initial: pages, maximum: pages, shared: true }).buffer };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }

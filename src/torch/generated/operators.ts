@@ -51,12 +51,6 @@ export function anyAlong(self: Tensor, dim: number, keepdim?: boolean): Tensor {
   return anyAlongNative(self, dim, keepdim) as Tensor;
 }
 
-const arangeNative = operator('aten::arange', '');
-/** aten::arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
-export function arange(end: number | bigint, options: { dtype?: DType | null; device?: Device | null; pinMemory?: boolean | null } = {}): Tensor {
-  return arangeNative(end, options.dtype, undefined, options.device, options.pinMemory) as Tensor;
-}
-
 const argmaxNative = operator('aten::argmax', '');
 /** aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor */
 export function argmax(self: Tensor, dim?: number | null, keepdim?: boolean): Tensor {
@@ -67,12 +61,6 @@ const batchNormNative = operator('aten::batch_norm', '');
 /** aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor */
 export function batchNorm(input: Tensor, weight: Tensor | null | undefined, bias: Tensor | null | undefined, runningMean: Tensor | null | undefined, runningVar: Tensor | null | undefined, training: boolean, momentum: number, eps: number, cudnnEnabled: boolean): Tensor {
   return batchNormNative(input, weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled) as Tensor;
-}
-
-const bincountNative = operator('aten::bincount', '');
-/** aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor */
-export function bincount(self: Tensor, weights?: Tensor | null, minlength?: number): Tensor {
-  return bincountNative(self, weights, minlength) as Tensor;
 }
 
 const bitwiseAndNative = operator('aten::bitwise_and', 'Tensor');
@@ -177,12 +165,6 @@ export function equal(self: Tensor, other: Tensor): boolean {
   return equalNative(self, other) as boolean;
 }
 
-const expNative = operator('aten::exp', '');
-/** aten::exp(Tensor self) -> Tensor */
-export function exp(self: Tensor): Tensor {
-  return expNative(self) as Tensor;
-}
-
 const expandNative = operator('aten::expand', '');
 /** aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a) */
 export function expand(self: Tensor, size: readonly number[], options: { implicit?: boolean } = {}): Tensor {
@@ -219,12 +201,6 @@ export function foreachMulScalarInPlace(self: readonly Tensor[], scalar: number 
   foreachMulScalarInPlaceNative(self, scalar);
 }
 
-const foreachNormNative = operator('aten::_foreach_norm', 'Scalar');
-/** aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[] */
-export function foreachNorm(self: readonly Tensor[], ord?: number | bigint, dtype?: DType | null): Tensor[] {
-  return foreachNormNative(self, ord, dtype) as Tensor[];
-}
-
 const fullNative = operator('aten::full', '');
 /** aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function full(size: readonly number[], fillValue: number | bigint, options: { dtype?: DType | null; device?: Device | null; pinMemory?: boolean | null } = {}): Tensor {
@@ -255,12 +231,6 @@ export function gtScalar(self: Tensor, other: number | bigint): Tensor {
   return gtScalarNative(self, other) as Tensor;
 }
 
-const isfiniteNative = operator('aten::isfinite', '');
-/** aten::isfinite(Tensor self) -> Tensor */
-export function isfinite(self: Tensor): Tensor {
-  return isfiniteNative(self) as Tensor;
-}
-
 const kthvalueNative = operator('aten::kthvalue', '');
 /** aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices) */
 export function kthvalue(self: Tensor, k: number, dim?: number, keepdim?: boolean): [Tensor, Tensor] {
@@ -283,12 +253,6 @@ const logSoftmaxNative = operator('aten::log_softmax', 'int');
 /** aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
 export function logSoftmax(self: Tensor, dim: number, dtype?: DType | null): Tensor {
   return logSoftmaxNative(self, dim, dtype) as Tensor;
-}
-
-const ltScalarNative = operator('aten::lt', 'Scalar');
-/** aten::lt.Scalar(Tensor self, Scalar other) -> Tensor */
-export function ltScalar(self: Tensor, other: number | bigint): Tensor {
-  return ltScalarNative(self, other) as Tensor;
 }
 
 const maskedFillNative = operator('aten::masked_fill', 'Scalar');
@@ -331,12 +295,6 @@ const meanAlongNative = operator('aten::mean', 'dim');
 /** aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor */
 export function meanAlong(self: Tensor, dim?: number | readonly number[] | null, keepdim?: boolean, options: { dtype?: DType | null } = {}): Tensor {
   return meanAlongNative(self, dim, keepdim, options.dtype) as Tensor;
-}
-
-const minNative = operator('aten::min', '');
-/** aten::min(Tensor self) -> Tensor */
-export function min(self: Tensor): Tensor {
-  return minNative(self) as Tensor;
 }
 
 const mseLossNative = operator('aten::mse_loss', '');
@@ -399,12 +357,6 @@ export function permute(self: Tensor, dims: readonly number[]): Tensor {
   return permuteNative(self, dims) as Tensor;
 }
 
-const powScalarNative = operator('aten::pow', 'Tensor_Scalar');
-/** aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor */
-export function powScalar(self: Tensor, exponent: number | bigint): Tensor {
-  return powScalarNative(self, exponent) as Tensor;
-}
-
 const reluNative = operator('aten::relu', '');
 /** aten::relu(Tensor self) -> Tensor */
 export function relu(self: Tensor): Tensor {
@@ -453,12 +405,6 @@ export function stack(tensors: readonly Tensor[], dim?: number): Tensor {
   return stackNative(tensors, dim) as Tensor;
 }
 
-const stdNative = operator('aten::std', 'correction');
-/** aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor */
-export function std(self: Tensor, dim?: number | readonly number[] | null, options: { correction?: number | bigint | null; keepdim?: boolean } = {}): Tensor {
-  return stdNative(self, dim, options.correction, options.keepdim) as Tensor;
-}
-
 const subNative = operator('aten::sub', 'Tensor');
 /** aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor */
 export function sub(self: Tensor, other: Tensor, options: { alpha?: number | bigint } = {}): Tensor {
@@ -489,12 +435,6 @@ export function sumAlong(self: Tensor, dim?: number | readonly number[] | null, 
   return sumAlongNative(self, dim, keepdim, options.dtype) as Tensor;
 }
 
-const tanhNative = operator('aten::tanh', '');
-/** aten::tanh(Tensor self) -> Tensor */
-export function tanh(self: Tensor): Tensor {
-  return tanhNative(self) as Tensor;
-}
-
 const toNative = operator('aten::to', 'dtype');
 /** aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a) */
 export function to(self: Tensor, dtype: DType, nonBlocking?: boolean, copy?: boolean, memoryFormat?: MemoryFormat | null): Tensor {
@@ -505,18 +445,6 @@ const toDeviceNative = operator('aten::to', 'device');
 /** aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a) */
 export function toDevice(self: Tensor, device: Device, dtype: DType, nonBlocking?: boolean, copy?: boolean, memoryFormat?: MemoryFormat | null): Tensor {
   return toDeviceNative(self, device, dtype, nonBlocking, copy, memoryFormat) as Tensor;
-}
-
-const toMemoryFormatNative = operator('aten::_to_copy', '');
-/** aten::_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor */
-export function toMemoryFormat(self: Tensor, options: { dtype?: DType | null; device?: Device | null; pinMemory?: boolean | null; nonBlocking?: boolean; memoryFormat?: MemoryFormat | null } = {}): Tensor {
-  return toMemoryFormatNative(self, options.dtype, undefined, options.device, options.pinMemory, options.nonBlocking, options.memoryFormat) as Tensor;
-}
-
-const transposeNative = operator('aten::transpose', 'int');
-/** aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a) */
-export function transpose(self: Tensor, dim0: number, dim1: number): Tensor {
-  return transposeNative(self, dim0, dim1) as Tensor;
 }
 
 const unsqueezeNative = operator('aten::unsqueeze', '');
@@ -541,10 +469,4 @@ const zeroInPlaceNative = operator('aten::zero_', '');
 /** aten::zero_(Tensor(a!) self) -> Tensor(a!) */
 export function zeroInPlace(self: Tensor): Tensor {
   return zeroInPlaceNative(self) as Tensor;
-}
-
-const zerosLikeNative = operator('aten::zeros_like', '');
-/** aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor */
-export function zerosLike(self: Tensor, options: { dtype?: DType | null; device?: Device | null; pinMemory?: boolean | null; memoryFormat?: MemoryFormat | null } = {}): Tensor {
-  return zerosLikeNative(self, options.dtype, undefined, options.device, options.pinMemory, options.memoryFormat) as Tensor;
 }

@@ -1,7 +1,7 @@
 /** Sky, far hills, and the ground with its fields, water and roads: what every picture is built on, painted pixel by pixel. */
 import { blend, type Colour, hex, lit, scaled } from './canvas.ts';
 import { LAND, ROAD, SKY, WATER } from './classes.ts';
-import { varied, weighted, type World } from './world.ts';
+import { varied, type World, weighted } from './world.ts';
 
 const smoothstep = (low: number, high: number, value: number): number => {
   const t = Math.min(1, Math.max(0, (value - low) / (high - low)));
