@@ -130,7 +130,7 @@ void initAutograd(Napi::Env env, Napi::Object exports) {
     at::GradMode::set_enabled(bool(i[0].As<Napi::Boolean>()));
     return i.Env().Undefined();
   });
-  // enterAutocast(device, dtype) and exitAutocast(device) come in pairs; leaving the outermost forgets the cached casts.
+  // enterAutocast(device, dtype) and exitAutocast(device) come in pairs; leaving the outermost ends it and forgets the cached casts.
   add("enterAutocast", [](const Info& i) -> Napi::Value {
     return guarded(i.Env(), "autocast", [&]() -> Napi::Value {
       setAutocast(c10::Device(std::string(i[0].As<Napi::String>())).type(), true, dtypeOf(i[1].As<Napi::String>()));
@@ -140,7 +140,8 @@ void initAutograd(Napi::Env env, Napi::Object exports) {
   });
   add("exitAutocast", [](const Info& i) -> Napi::Value {
     return guarded(i.Env(), "autocast", [&]() -> Napi::Value {
-      if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+      if (at::autocast::decrement_nesting() > 0) return i.Env().Undefined();
+      at::autocast::clear_cache();
       setAutocast(c10::Device(std::string(i[0].As<Napi::String>())).type(), false, at::kBFloat16);
       return i.Env().Undefined();
     });

@@ -23,6 +23,12 @@ void initRuntime(Napi::Env env, Napi::Object exports) {
   using Info = Napi::CallbackInfo;
   auto add = [&](const char* name, Napi::Value (*f)(const Info&)) { exports.Set(name, Napi::Function::New(env, f, name)); };
   switchOffNnpack(at::globalContext(), 0);
+#ifdef __GLIBC__
+  // A step's tensors are megabytes, made and freed alike every step. By its defaults glibc returns them to the system each time and
+  // faults them in anew: a quarter of a step's processor time (docs/log.md). Another allocator, preloaded, ignores this.
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
   exports.Set("version", Napi::String::New(env, TORCH_VERSION));
   add("setThreads", [](const Info& i) -> Napi::Value {
     return guarded(i.Env(), "setThreads", [&]() -> Napi::Value {
@@ -53,7 +59,6 @@ void initRuntime(Napi::Env env, Napi::Object exports) {
       return i.Env().Undefined();
     });
   });
-  add("trimMemory", [](const Info& i) -> Napi::Value { return Napi::Number::New(i.Env(), malloc_trim(0)); });
 }
 
 }  // namespace dssn

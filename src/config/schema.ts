@@ -222,7 +222,7 @@ export const configSchema = z.strictObject({
   ),
   pretrained: field(
     text.nullable().default(null),
-    'null or a file (.safetensors or .pth) of backbone weights',
+    'null or a .safetensors file of backbone weights',
     'Initial weights of the backbone; null = drawn from the seed (SPEC 2).',
   ),
   model,

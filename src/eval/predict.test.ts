@@ -17,7 +17,14 @@ describe('sliding window', () => {
     using _ = scope();
     const x = image(6, 5);
     const sizes: number[][] = [];
-    const sum = slidingWindow((part) => (sizes.push(part.shape), pixelwise(part)), x, 9);
+    const sum = slidingWindow(
+      (part) => {
+        sizes.push(part.shape);
+        return pixelwise(part);
+      },
+      x,
+      9,
+    );
     expect(sizes).toEqual([[1, 3, 6, 5]]);
     expect(largest(sum, pixelwise(x).softmax(1))).toBe(0);
   });
@@ -53,7 +60,10 @@ describe('test-time augmentation', () => {
     const before = liveTensors();
     const x = image(8, 12);
     const sizes: string[] = [];
-    const sum = testTimeAugmentation((view) => (sizes.push(view.shape.slice(2).join('x')), pixelwise(view).softmax(1)), x);
+    const sum = testTimeAugmentation((view) => {
+      sizes.push(view.shape.slice(2).join('x'));
+      return pixelwise(view).softmax(1);
+    }, x);
     expect(sizes).toEqual(['4x6', '4x6', '6x9', '6x9', '8x12', '8x12', '12x18', '12x18', '16x24', '16x24']);
     expect(liveTensors()).toBe(before + 2);
     expect(list(sum.sum(1)).every((total) => Math.abs(total - 10) < 1e-9)).toBe(true);

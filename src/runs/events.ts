@@ -23,6 +23,8 @@ export interface TrainEvent {
   readonly lr: number;
   /** Share of the unlabelled pixels whose pseudo-label counted, 0 to 1; left out where no pseudo-label is used. */
   readonly kept?: number;
+  /** The same of the CutMixed strong views. */
+  readonly kept_strong?: number;
   readonly iterations_per_s: number;
   readonly images_per_s: number;
 }

@@ -18,7 +18,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   const run = RunFolder.open(options.run);
   const { config } = run;
   const weights = run.weightsFile(options.weights);
-  const device = openDevice(config);
+  const device = openDevice({ device: 'auto', threads: config.threads });
   const { dataset, labelMap } = datasetOf(config);
   const { network, data } = openNetwork(weights);
   if (data.classes.join() !== dataset.classes.join())

@@ -19,6 +19,7 @@ import { type MethodReport, type ReportData, type ReportPicture, writeReport } f
 import { predictImage } from '../train/evaluate.ts';
 import type { PseudoLabelPicture } from '../train/loop.ts';
 import { openNetwork } from '../train/weights.ts';
+import { cpuInfo } from './machine.ts';
 import { datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
 import { train } from './train.ts';
 import type { QuickstartOptions, QuickstartResult } from './types.ts';
@@ -40,8 +41,12 @@ type Contestant = (typeof contestants)[number];
 
 const configFile = fileURLToPath(new URL('../../configs/shapes.yaml', import.meta.url));
 
+/** Instruction sets that multiply in bfloat16: with them training takes about half the time in it. */
+const bfloat16Features = ['avx512_bf16', 'amx_bf16'];
+
 function configOf(data: string, method: string, seed: number): Config {
-  return loadConfig(configFile, [`data.root=${JSON.stringify(data)}`, `method=${method}`, `seed=${seed}`]);
+  const precision = cpuInfo().features.some((feature) => bfloat16Features.includes(feature)) ? 'bf16' : 'fp32';
+  return loadConfig(configFile, [`data.root=${JSON.stringify(data)}`, `method=${method}`, `seed=${seed}`, `train.precision=${precision}`]);
 }
 
 type EvalEvent = Extract<LoggedEvent, { type: 'eval' }>;
@@ -124,6 +129,7 @@ function settingsOf(config: Config): ReportData['settings'] {
     ['batch', `${t.batch_size} labelled + ${t.batch_size} unlabelled (supervised: ${2 * t.batch_size} labelled)`],
     ['learning rate', String(t.lr)],
     ['EMA', String(t.ema)],
+    ['precision', t.precision],
     ['seed', String(config.seed)],
   ];
 }

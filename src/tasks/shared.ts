@@ -2,9 +2,10 @@
 import { ConfigError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type Dataset, labelTable, resolveDataset } from '../data/catalog/index.ts';
-import { type Device, engineInfo, physicalCores, setThreads } from '../torch/index.ts';
+import { type Device, engineInfo, setThreads } from '../torch/index.ts';
 import type { Viewing } from '../train/evaluate.ts';
 import type { DataDescription } from '../train/weights.ts';
+import { cpuInfo } from './machine.ts';
 
 /** The dataset of a configuration with its own classes, palette and label map, if it names any. */
 export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: Uint8Array } {
@@ -12,10 +13,10 @@ export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: Uint8
   return { dataset, labelMap: labelTable(dataset) };
 }
 
-/** @throws ConfigError when the machine has no such device. */
+/** The device that a configuration names, with its threads set: explicitly, since one engine starts with all hyper-threads and another with one. @throws ConfigError when the machine has no such device. */
 export function openDevice(config: Pick<Config, 'device' | 'threads'>): Device {
   const { cudaDevices } = engineInfo();
-  setThreads(config.threads === 'auto' ? physicalCores() : config.threads);
+  setThreads(config.threads === 'auto' ? cpuInfo().physicalCores : config.threads);
   if (config.device === 'auto') return cudaDevices > 0 ? 'cuda:0' : 'cpu';
   if (config.device === 'cpu') return 'cpu';
   const index = /^cuda:(\d+)$/.exec(config.device)?.[1];

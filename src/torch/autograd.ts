@@ -28,7 +28,7 @@ export function gradEnabled(): boolean {
   return addon.gradEnabled();
 }
 
-/** Runs `f` with convolutions and matrix products in `dtype` (bfloat16 or float16); the rest by the engine's lists. */
+/** Runs `f` with convolutions and matrix products in `dtype` (bfloat16 or float16); the rest by the engine's lists. May nest, in one dtype. */
 export function autocast<T>(device: Device, dtype: DType, f: () => Synchronous<T>): T {
   const kind = device === 'cpu' ? 'cpu' : 'cuda';
   guarded(() => addon.enterAutocast(kind, dtype));

@@ -49,7 +49,6 @@ export interface Addon {
   buildConfig(): string;
   cudaDevices(): number;
   synchronize(device: string): void;
-  trimMemory(): number;
 }
 
 /** What set-up wrote down of one engine that it built the addon for. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TorchError } from '../base/errors.ts';
 import {
   autocast,
+  type DType,
   dilatedConv3x3,
   fromBytes,
   liveTensors,
@@ -11,9 +12,8 @@ import {
   scoped,
   setThreads,
   sharing,
-  tensor,
-  type DType,
   type Tensor,
+  tensor,
 } from './index.ts';
 
 const float = (values: number[], shape?: number[]) => tensor(Float32Array.from(values), shape);
@@ -188,6 +188,9 @@ describe('autograd', () => {
     expect(y.dtype).toBe('bfloat16');
     expect(autocast('cpu', 'bfloat16', () => ops.conv2d(x, w)).dtype).toBe('bfloat16');
     expect(largest(y.to('float32'), plain)).toBeLessThan(0.15);
+    const nested = autocast('cpu', 'bfloat16', () => [autocast('cpu', 'bfloat16', () => ops.conv2d(x, w)), ops.conv2d(x, w)]);
+    expect(nested.map(({ dtype }) => dtype)).toEqual(['bfloat16', 'bfloat16']);
+    expect(ops.conv2d(x, w).dtype).toBe('float32');
     y.sum().backward();
     expect(w.grad!.dtype).toBe('float32');
     expect(dilatedConv3x3(x, w, 2).dtype).toBe('float32');

@@ -2,8 +2,9 @@
  * The training loop, the same for every method: batch, step, log, evaluate, checkpoint. It awaits at least once a step, so that
  * signals, workers and finalisers live.
  */
-import { toViews } from '../batch/index.ts';
+
 import { DataError } from '../base/errors.ts';
+import { toViews } from '../batch/index.ts';
 import type { Config } from '../config/schema.ts';
 import type { EvalItem, TrainBatch } from '../data/loader/index.ts';
 import type { LabelMap, Rgb } from '../data/types.ts';

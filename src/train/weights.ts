@@ -5,7 +5,7 @@
  */
 import { CheckpointError } from '../base/errors.ts';
 import { type NamedArray, type NamedArrayType, readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
-import { DeepLabV3Plus, type ModelOptions, backboneNames } from '../models/index.ts';
+import { backboneNames, DeepLabV3Plus, type ModelOptions } from '../models/index.ts';
 import { type DType, fromBytes, scope, type Tensor } from '../torch/index.ts';
 
 /** Version of the files' metadata; a program refuses a later one. */
