@@ -6,7 +6,7 @@ import { Conv2d, convBnRelu, initialise, Module, Sequential } from '../nn/index.
 import { ops, scoped, type Tensor } from '../torch/index.ts';
 import { ASPP } from './aspp.ts';
 import type { Backbone, Stem } from './backbone.ts';
-import { backbones, type BackboneName } from './registry.ts';
+import { type BackboneName, backbones } from './registry.ts';
 
 export interface ModelOptions {
   readonly backbone: BackboneName;

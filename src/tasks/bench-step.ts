@@ -1,8 +1,9 @@
 /** `dssn bench step`: the time of a training step, as the training loop takes it, on made-up images. */
-import { configSchema } from '../config/schema.ts';
-import { methods } from '../methods/index.ts';
-import type { Views } from '../methods/index.ts';
+
 import { random } from '../base/random.ts';
+import { configSchema } from '../config/schema.ts';
+import type { Views } from '../methods/index.ts';
+import { methods } from '../methods/index.ts';
 import { type Device, engineInfo, liveTensors, ops, synchronize, type Tensor, tensor } from '../torch/index.ts';
 import { Stepper } from '../train/step.ts';
 import { openDevice } from './shared.ts';

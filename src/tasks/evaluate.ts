@@ -1,8 +1,8 @@
 /** `dssn evaluate`: mIoU of a run's weights on a list of images. */
 import { resolve } from 'node:path';
+import { CheckpointError, ConfigError, DataError } from '../base/errors.ts';
 import { checkFiles, loadSplit, readList } from '../data/lists.ts';
 import { EvalLoader } from '../data/loader/index.ts';
-import { CheckpointError, ConfigError, DataError } from '../base/errors.ts';
 import { RunFolder } from '../runs/folder.ts';
 import { evaluateNetworks } from '../train/evaluate.ts';
 import { openNetwork } from '../train/weights.ts';

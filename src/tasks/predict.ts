@@ -2,15 +2,15 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
+import { toLongSide } from '../data/augment/long-side.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import type { Sample } from '../data/types.ts';
 import { RunFolder } from '../runs/folder.ts';
 import { overlay, writeIndexPng, writePng } from '../runs/pictures.ts';
-import { toLongSide } from '../data/augment/long-side.ts';
 import { predictImage } from '../train/evaluate.ts';
 import { openNetwork } from '../train/weights.ts';
 import { openDevice, viewingOf } from './shared.ts';
-import type { PredictOptions, Prediction, PredictResult } from './types.ts';
+import type { Prediction, PredictOptions, PredictResult } from './types.ts';
 
 const imageEndings = ['.jpg', '.jpeg', '.png'];
 

@@ -6,7 +6,7 @@ import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors
 import { DeepLabV3Plus } from '../../src/models/index.ts';
 import { saveNetwork } from '../../src/train/weights.ts';
 import { dssn } from './command.ts';
-import { classes, linesOf, namesOf, palette, type Photographs, writeLabels, writePhotographs } from './pictures.ts';
+import { classes, linesOf, namesOf, type Photographs, palette, writeLabels, writePhotographs } from './pictures.ts';
 
 let set: Photographs;
 let root: string;

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { readEvents } from '../../src/runs/events.ts';

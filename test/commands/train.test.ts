@@ -8,7 +8,7 @@ import { readSafetensors } from '../../src/formats/safetensors.ts';
 import type { EvalEvent, TrainEvent } from '../../src/runs/events.ts';
 import { RunFolder } from '../../src/runs/folder.ts';
 import { dssn, type Ended } from './command.ts';
-import { classes, namesOf, palette, type Photographs, writePhotographs } from './pictures.ts';
+import { classes, namesOf, type Photographs, palette, writePhotographs } from './pictures.ts';
 
 let set: Photographs;
 beforeAll(async () => {
