@@ -1,0 +1,83 @@
+/** The quickstart's whole story at a small scale: draws, trains both methods, compares, writes pictures and the report. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { datasetNamed } from '../../src/data/catalog/index.ts';
+import { decodeImage } from '../../src/data/decode/image.ts';
+import { RunFolder } from '../../src/runs/folder.ts';
+import { quickstart } from '../../src/tasks/quickstart.ts';
+import type { Cell, Reporter } from '../../src/tasks/types.ts';
+
+const out = mkdtempSync(join(tmpdir(), 'dssn-quickstart-'));
+afterAll(() => rmSync(out, { recursive: true, force: true }));
+
+const tables: (readonly (readonly Cell[])[])[] = [];
+const notes: string[] = [];
+const reporter: Reporter = {
+  start: () => {},
+  update: () => {},
+  end: () => {},
+  note: (text) => notes.push(text),
+  warning: (text) => notes.push(text),
+  table: (_, rows) => tables.push(rows),
+};
+const set = [
+  'train.iterations=4',
+  'train.batch_size=2',
+  'train.warmup.iterations=1',
+  'train.eval_every=2',
+  'data.crop_size=33',
+  'threads=1',
+  'data.workers=0',
+];
+const scale = { labelled: 4, unlabelled: 4, validation: 2, size: { width: 48, height: 36 }, set };
+
+describe('quickstart', () => {
+  it('trains both methods alike, prints the table, writes pictures and a report that stands alone', async () => {
+    const result = await quickstart({ out, seed: 5, reporter, command: ['quickstart'] }, scale);
+    expect(result.status).toBe('finished');
+    const { classes } = datasetNamed('shapes');
+
+    const runs = { supervised: RunFolder.open(join(out, 'supervised')), dssn: RunFolder.open(join(out, 'dssn')) };
+    const last = (run: RunFolder) => run.events().findLast((event) => event.type === 'eval')!;
+    for (const [name, run] of Object.entries(runs)) {
+      expect(run.config.method).toBe(name);
+      expect(last(run).iteration).toBe(4);
+    }
+    // All but the method and its learning rate is shared.
+    const { method: _m, train: supervisedTrain, ...supervised } = runs.supervised.config;
+    const { method: _n, train: dssnTrain, ...dssn } = runs.dssn.config;
+    expect(dssn).toEqual(supervised);
+    expect({ ...dssnTrain, lr: 0 }).toEqual({ ...supervisedTrain, lr: 0 });
+
+    expect(result.supervised).toEqual((last(runs.supervised) as { student: unknown }).student);
+    expect(result.dssn).toEqual((last(runs.dssn) as { teacher: unknown }).teacher);
+    const [rows] = tables;
+    expect(rows?.map(([name]) => name)).toEqual([...classes, 'mean']);
+    expect(rows?.at(-1)?.slice(2)).toEqual([result.supervised!.miou, result.dssn!.miou, result.dssn!.miou - result.supervised!.miou]);
+
+    const report = readFileSync(result.report, 'utf8');
+    for (const name of classes) expect(report).toContain(name);
+    expect(report).not.toMatch(/(src|href)="(?!data:)/);
+    expect(report).toContain('What the pseudo-labels looked like');
+    const sheet = await decodeImage(join(out, 'comparison.png'));
+    expect(sheet.width).toBeGreaterThan(4 * 48);
+    expect(notes.at(-1)).toMatch(/next: npx dssn predict --run .*dssn/);
+
+    // Unlabelled pictures have no label map anywhere.
+    const unlabelled = readFileSync(join(out, 'data', 'splits', 'quickstart', 'unlabeled.txt'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(unlabelled).toHaveLength(4);
+    for (const image of unlabelled)
+      expect(existsSync(join(out, 'data', image.replace('images/', 'masks/').replace('.jpg', '.png')))).toBe(false);
+  });
+
+  it('stops at a signal, with what was trained', async () => {
+    const controller = new AbortController();
+    controller.abort();
+    const stopped = await quickstart({ out, seed: 5, reporter, command: ['quickstart'], signal: controller.signal }, scale);
+    expect(stopped.status).toBe('interrupted');
+  });
+});
