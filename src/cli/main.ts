@@ -25,8 +25,10 @@ function report(thrown: unknown, context: Context): number {
  */
 export async function main(argv: readonly string[]): Promise<number> {
   const { stdout, stderr } = process;
-  // A reader that has seen enough (`| head`) is no failure.
-  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // A reader that has seen enough (`| head`) is no failure, and must not end a training: the rest is written to nobody.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exit(1);
+  });
   const interruption = new Interruption(
     (text) => stderr.write(`\n${text}\n`),
     (code) => process.exit(code),

@@ -19,7 +19,7 @@ export function standardise(logits_NKHW: Tensor): Tensor {
   const variance_N1HW = ops
     .square(centred_NKHW)
     .sum(1, true)
-    .div(classes - 1);
+    .div(Math.max(1, classes - 1));
   const noise = classes * (roundingUnit[logits_NKHW.dtype] ?? 2 ** -8);
   const flat_N1HW = ops.le(variance_N1HW.detach(), ops.square(mean_N1HW.detach()).mul(noise ** 2));
   const deviation_N1HW = ops.sqrt(ops.maskedFill(variance_N1HW, flat_N1HW, 1));

@@ -10,6 +10,11 @@ const forward = goldenTensors('forward.safetensors');
 const gradients = goldenJson<Record<string, Record<string, number>>>('gradients.json');
 
 /**
+ * Logits near 0 are differences of sums of size 1: there PyTorch 2.13 itself misses the floor of 1e-12 against the golden numbers of
+ * 1.13 (by 3.3e-12, in 5 of 42,250 logits of resnet101), so logits get a floor of 1e-11.
+ */
+const logits: Tolerance = { relative: exact.relative, absolute: 1e-11 };
+/**
  * float32 carries 24 bits (6e-8) through up to 101 layers with sums of up to 18,000 products each: seen errors of the logits
  * reach 5e-3 of values up to 3.
  */
@@ -34,9 +39,9 @@ function checkTraining(
 ): void {
   using _ = scope();
   const model = network(options).to(dtype).trainable(true);
-  const logits = model.forward(image().to(dtype), true);
-  expectTensorClose(logits, forward.get(`${name}.train`)!, `${name}.train`, tolerance);
-  logits.mul(logits).mean().backward();
+  const output = model.forward(image().to(dtype), true);
+  expectTensorClose(output, forward.get(`${name}.train`)!, `${name}.train`, tolerance);
+  output.mul(output).mean().backward();
   const expected = gradients[name]!;
   const norms = new Map([...model.namedParameters()].map(([key, parameter]) => [key, ops.norm(parameter.grad!).item()]));
   expect([...norms.keys()].sort()).toEqual(Object.keys(expected).sort());
@@ -67,7 +72,7 @@ describe('networks, float64', () => {
     ['resnet50.standard', { backbone: 'resnet50', stem: 'standard' }],
     ['resnet50.stride8', { backbone: 'resnet50', outputStride: 8 }],
   ] as const)('%s in training: logits, gradients, running statistics', (name, options) =>
-    checkTraining(name, options, 'float64', exact, exact),
+    checkTraining(name, options, 'float64', logits, exact),
   );
 });
 

@@ -57,8 +57,7 @@ export async function benchStep(options: BenchStepOptions): Promise<BenchStepRes
       precision: options.bf16 ? 'bf16' : 'fp32',
     },
   });
-  const views =
-    methods[options.method].name === 'supervised' ? madeUpViews({ ...options, batch: 2 * batch }, device) : madeUpViews(options, device);
+  const views = !stepper.method.usesUnlabelled ? madeUpViews({ ...options, batch: 2 * batch }, device) : madeUpViews(options, device);
   const times: number[] = [];
   let before = { memory: 0, tensors: 0 };
   reporter.start(warmupSteps + iters, 'bench step');

@@ -2,9 +2,10 @@
  * `dssn quickstart`: the whole story on images that it draws itself. Draws, hides most labels, trains `supervised` and `dssn`
  * for the same number of iterations, compares them on images of a seed of their own, and writes pictures and a report.
  */
-import { mkdirSync, rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ConfigError } from '../base/errors.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { writeShapes } from '../data/catalog/shapes/write.ts';
@@ -43,8 +44,8 @@ const picturesShown = 6;
 const pseudoLabelsShown = 4;
 
 /**
- * The two methods, as people read them, and the weights that each is judged by: both of the last iteration. Each has the learning
- * rate that served it best (docs/log.md); DSSN's is twice the other, since its loss takes half of `loss_x` by definition.
+ * The two methods, as people read them, and the weights that each is judged by: both of the last iteration. Supervised has
+ * the best of the learning rates tried (docs/log.md); DSSN has twice that, since its loss takes half of `loss_x` by definition.
  */
 const contestants = [
   { method: 'supervised', name: 'supervised', lr: 0.03, weights: 'latest', judged: 'student, last iteration' },
@@ -67,6 +68,18 @@ function configOf(data: string, { method, lr }: Contestant, seed: number, set: r
     `train.precision=${precision}`,
     ...set,
   ]);
+}
+
+/** @throws ConfigError when `out` holds something of these names that quickstart did not make: it would be lost. */
+function refuseForeign(out: string, data: string): void {
+  if (existsSync(data) && !existsSync(join(data, 'splits', 'quickstart')))
+    throw new ConfigError(`${data}: is there already and was not drawn by quickstart; give another --out`);
+  for (const { method } of contestants) {
+    const folder = join(out, method);
+    if (!existsSync(join(folder, 'config.json'))) continue;
+    if (RunFolder.open(folder).config.data.root !== resolve(data))
+      throw new ConfigError(`${folder}: holds a run that quickstart did not make; give another --out`);
+  }
 }
 
 type EvalEvent = Extract<LoggedEvent, { type: 'eval' }>;
@@ -129,7 +142,7 @@ async function sharesOf(items: AsyncIterable<EvalItem>, classes: number): Promis
 function commandsOf(out: string): ReportData['commands'] {
   return [
     {
-      text: 'Label pictures of your own with the network that won:',
+      text: "Label pictures of your own with DSSN's network:",
       command: `npx dssn predict --run ${join(out, 'dssn')} --out predictions PICTURES...`,
     },
     {
@@ -194,6 +207,7 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   const report = join(out, 'report.html');
   const data = join(out, 'data');
 
+  refuseForeign(out, data);
   rmSync(data, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   const total = scale.labelled + scale.unlabelled + scale.validation;

@@ -135,8 +135,8 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     reporter.end();
     return { run: out, method: config.method, status, iterations: progress.done, of: iterations, ...scoresOf(progress) };
   } finally {
-    run.finish(status, progress.done);
     await loader?.close();
     stepper.free();
+    run.finish(status, progress.done);
   }
 }

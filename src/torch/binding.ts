@@ -72,8 +72,10 @@ export function chooseEngine(): EngineRecord {
   if (!existsSync(engineFile)) throw new ConfigError(`the engine is not built yet: ${remedy}`);
   const parsed: unknown = JSON.parse(readFileSync(engineFile, 'utf8'));
   if (!isEngines(parsed)) throw new ConfigError(`${engineFile} is not an engine record: ${remedy}`);
-  const road = process.env.DSSN_ENGINE;
-  const engine = road ? Object.values(parsed.engines).find((candidate) => candidate.source === road) : parsed.engines[parsed.active];
+  const road = process.env.DSSN_ENGINE?.toLowerCase();
+  const engine = road
+    ? Object.values(parsed.engines).find((candidate) => candidate.source.toLowerCase() === road)
+    : parsed.engines[parsed.active];
   if (!engine) {
     const built = Object.values(parsed.engines).map((candidate) => candidate.source);
     throw new ConfigError(`no engine '${road ?? parsed.active}' is built (built: ${built.join(', ') || 'none'}): ${remedy}`);

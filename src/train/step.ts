@@ -118,10 +118,24 @@ export class Stepper {
     if (!Number.isFinite(values.loss))
       throw new TorchError(`iteration ${iteration}: the loss is ${values.loss} (${JSON.stringify(values)})`);
     result.loss.backward();
+    this.#checkGradients(iteration);
     this.#optimiser.step();
     this.#ema.update(warmup ? 0 : emaKeep(train.ema, iteration, train.ema_warmup));
     inspect?.(result);
     return { values, lr };
+  }
+
+  /** @throws TorchError that names the first parameter whose gradient is not finite, before anything is applied. */
+  #checkGradients(iteration: number): void {
+    const parameters = [...this.#backboneGroup.parameters, ...this.#restGroup.parameters];
+    const named = parameters.flatMap(([name, parameter]) => {
+      const gradient = parameter.grad;
+      return gradient ? [{ name, gradient }] : [];
+    });
+    const norms = ops.stack(ops.foreachNorm(named.map(({ gradient }) => gradient))).toTyped() as Float32Array;
+    const bad = norms.findIndex((norm) => !Number.isFinite(norm));
+    if (bad >= 0)
+      throw new TorchError(`iteration ${iteration}: the gradient of ${named[bad]!.name} is not finite; nothing was changed by it`);
   }
 
   free(): void {

@@ -201,6 +201,12 @@ export function foreachMulScalarInPlace(self: readonly Tensor[], scalar: number 
   foreachMulScalarInPlaceNative(self, scalar);
 }
 
+const foreachNormNative = operator('aten::_foreach_norm', 'Scalar');
+/** aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[] */
+export function foreachNorm(self: readonly Tensor[], ord?: number | bigint, dtype?: DType | null): Tensor[] {
+  return foreachNormNative(self, ord, dtype) as Tensor[];
+}
+
 const fullNative = operator('aten::full', '');
 /** aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor */
 export function full(size: readonly number[], fillValue: number | bigint, options: { dtype?: DType | null; device?: Device | null; pinMemory?: boolean | null } = {}): Tensor {

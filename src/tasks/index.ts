@@ -1,0 +1,11 @@
+/** The library: what the commands do, as functions. Options and results are plain objects. */
+export { loadConfig, parseConfig } from '../config/load.ts';
+export type { Config } from '../config/schema.ts';
+export { benchLoader } from './bench-loader.ts';
+export { benchStep } from './bench-step.ts';
+export { doctor } from './doctor.ts';
+export { evaluate } from './evaluate.ts';
+export { predict } from './predict.ts';
+export { quickstart } from './quickstart.ts';
+export { train } from './train.ts';
+export type * from './types.ts';
