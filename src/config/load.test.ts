@@ -57,6 +57,8 @@ describe('a configuration', () => {
         iterations: 100,
         epochs: null,
         warmup: { iterations: 1, epochs: null },
+        burn_in: 0,
+        batch_norm: 'shared',
         lr: 0.01,
         lr_multi: 1,
         momentum: 0.9,
@@ -112,13 +114,13 @@ describe('a wrong configuration', () => {
 
   it('tells several problems at once, each with what came and what is allowed', () => {
     const text = minimal
-      .replace('resnet18', 'resnet19')
+      .replace('resnet18', 'rasnet18')
       .replace('crop_size: 129', 'crop_size: 12.5')
       .replace('lr: 1e-2', 'lr: fast')
       .replace('method: dssn', 'method: dsn');
     expect(problems(text)).toEqual([
       'a.yaml:1:9 method: got "dsn"; allowed: supervised, dssn (did you mean dssn?)',
-      'a.yaml:3:13 model.backbone: got "resnet19"; allowed: resnet18, resnet34, resnet50, resnet101 (did you mean resnet18?)',
+      'a.yaml:3:13 model.backbone: got "rasnet18"; allowed: resnet10, resnet18, resnet34, resnet50, resnet101 (did you mean resnet18?)',
       'a.yaml:8:14 data.crop_size: got 12.5; allowed: an integer of at least 1 (pixels)',
       'a.yaml:12:7 train.lr: got "fast"; allowed: a number above 0',
     ]);
@@ -128,7 +130,7 @@ describe('a wrong configuration', () => {
     expect(problems(minimal.replace('  lr: 1e-2\n', ''))).toEqual(['a.yaml:9:1 train.lr: missing; allowed: a number above 0']);
     const all = problems('');
     expect(all).toContain('a.yaml:1:1 method: missing; allowed: supervised, dssn');
-    expect(all).toContain('a.yaml:1:1 model.backbone: missing; allowed: resnet18, resnet34, resnet50, resnet101');
+    expect(all).toContain('a.yaml:1:1 model.backbone: missing; allowed: resnet10, resnet18, resnet34, resnet50, resnet101');
     expect(all).toHaveLength(9);
   });
 

@@ -12,7 +12,7 @@ const model = z.strictObject({
   backbone: field(
     z.enum(backbones),
     backbones.join(', '),
-    'The encoder (SPEC 2). resnet18 and resnet34 have basic blocks and are meant for CPUs and quick runs.',
+    'The encoder (SPEC 2). resnet10, resnet18 and resnet34 have basic blocks and are meant for CPUs and quick runs.',
   ),
   stem: field(
     z.enum(['deep', 'standard']).default('deep'),
@@ -105,6 +105,11 @@ const train = z.strictObject({
     '{iterations: N} or {epochs: N}',
     'Start of the run without losses on the strong views, the teacher being a copy of the student (SPEC 5). Default 1 iteration, as on Pascal.',
   ),
+  burn_in: field(
+    integer(0).default(0),
+    'an integer of at least 0 (iterations), below train.iterations',
+    'The first iterations learn as method supervised does, from its doubled labelled batches alone, so that pseudo-labels are worth something when they begin (Liu et al., "Unbiased Teacher", ICLR 2021). No influence on method supervised. Not published for DSSN.',
+  ),
   lr: field(positive, 'a number above 0', 'Base learning rate of the backbone; it falls as (1 - k/T)^power (SPEC 6).'),
   lr_multi: field(
     positive.default(1),
@@ -123,6 +128,11 @@ const train = z.strictObject({
     z.boolean().default(false),
     'true, false',
     'The teacher keeps min(ema, 1 - 1/(k+1)) at iteration k instead, so that it forgets the first weights sooner. Not published.',
+  ),
+  batch_norm: field(
+    z.enum(['shared', 'separate']).default('shared'),
+    'shared, separate',
+    'shared = every forward pass of the student moves the running statistics of batch norm, and perturbed features are normalised together with clean ones, as published. separate = strong views and perturbed features are normalised by themselves and leave no trace (after Yuan et al., ICCV 2021): worth points in short runs.',
   ),
   precision: field(
     z.enum(['fp32', 'bf16']).default('fp32'),

@@ -220,6 +220,7 @@ describe('trajectory', () => {
         student,
         teacher,
         warmup: k === 0,
+        batchNorm: 'shared',
         precision: (forward) => forward(),
         drop: (n) => ({ low: mask(`drop${n}/low`, 256), high: mask(`drop${n}/high`, 2048) }),
       });

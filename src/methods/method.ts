@@ -3,7 +3,7 @@
  * file and its place in the registry.
  * Legend: N labelled batch, U unlabelled batch, K classes, H W pixels.
  */
-import type { DeepLabV3Plus, FeatureDrop } from '../models/index.ts';
+import type { BatchNormRule, DeepLabV3Plus, FeatureDrop } from '../models/index.ts';
 import type { Tensor } from '../torch/index.ts';
 
 /** Labelled images after the weak augmentation. */
@@ -41,6 +41,7 @@ export interface StepContext {
   readonly teacher: DeepLabV3Plus;
   /** True while the unlabelled strong views are not learnt from yet. */
   readonly warmup: boolean;
+  readonly batchNorm: BatchNormRule;
   /** Runs forward passes of networks: under autocast where the configuration says bf16. */
   readonly precision: <T>(forward: () => T) => T;
   /** Channel masks of the n-th feature perturbation for a batch of images. */

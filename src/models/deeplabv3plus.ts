@@ -2,7 +2,7 @@
  * DeepLabV3+ (Chen et al., ECCV 2018) with DSSN's feature perturbation (SPEC section 2).
  * Legend: N images, K classes, C channels, H W pixels, h w feature cells.
  */
-import { Conv2d, convBnRelu, initialise, Module, Sequential } from '../nn/index.ts';
+import { Conv2d, convBnRelu, initialise, Module, Sequential, untracked } from '../nn/index.ts';
 import { ops, scoped, type Tensor } from '../torch/index.ts';
 import { ASPP } from './aspp.ts';
 import type { Backbone, Stem } from './backbone.ts';
@@ -20,6 +20,14 @@ export interface FeatureDrop {
   readonly low: Tensor;
   readonly high: Tensor;
 }
+
+/**
+ * How batch norm meets views that are not clean (strong ones, perturbed features) in training. `shared`: as published, perturbed
+ * features are normalised together with the clean ones, and every pass moves the running statistics. `separate`: they are
+ * normalised by themselves, and the running statistics, which evaluation uses, are those of clean weak views (after
+ * distribution-specific batch normalisation: Yuan et al., ICCV 2021, section 3.2).
+ */
+export type BatchNormRule = 'shared' | 'separate';
 
 /** Channels of the reduced low-level features and of the two fusing convolutions. */
 const reducedChannels = 48;
@@ -62,16 +70,20 @@ export class DeepLabV3Plus extends Module {
   }
 
   /**
-   * Logits at the input's size, float32 or wider even under autocast: the clean ones, then one for each perturbation,
-   * all decoded in one batch so that batch norm sees them together.
+   * Logits at the input's size, float32 or wider even under autocast: the clean ones, then one for each perturbation.
    */
-  #logits(image_N3HW: Tensor, train: boolean, drops: readonly FeatureDrop[]): Tensor[] {
+  #logits(image_N3HW: Tensor, train: boolean, drops: readonly FeatureDrop[], batchNorm: BatchNormRule): Tensor[] {
     const n = image_N3HW.size(0);
     const all = scoped(() => {
       const { low, high } = this.backbone.features(image_N3HW, train);
-      const lows = [low, ...drops.map((drop) => low.mul(drop.low.to(low.dtype)))];
-      const highs = [high, ...drops.map((drop) => high.mul(drop.high.to(high.dtype)))];
-      const logits_Khw = drops.length === 0 ? this.#decode(low, high, train) : this.#decode(ops.cat(lows), ops.cat(highs), train);
+      const lows = drops.map((drop) => low.mul(drop.low.to(low.dtype)));
+      const highs = drops.map((drop) => high.mul(drop.high.to(high.dtype)));
+      const logits_Khw =
+        drops.length === 0
+          ? this.#decode(low, high, train)
+          : batchNorm === 'shared'
+            ? this.#decode(ops.cat([low, ...lows]), ops.cat([high, ...highs]), train)
+            : ops.cat([this.#decode(low, high, train), untracked(() => this.#decode(ops.cat(lows), ops.cat(highs), train))]);
       const wide = logits_Khw.dtype === 'float64' ? logits_Khw : logits_Khw.to('float32');
       return ops.upsampleBilinear2d(wide, image_N3HW.shape.slice(2), true);
     });
@@ -83,12 +95,12 @@ export class DeepLabV3Plus extends Module {
 
   /** [N, 3, H, W] -> logits [N, K, H, W]. */
   forward(image_N3HW: Tensor, train: boolean): Tensor {
-    return this.#logits(image_N3HW, train, [])[0]!;
+    return this.#logits(image_N3HW, train, [], 'shared')[0]!;
   }
 
   /** Logits of the clean features and of each perturbed copy: 1 + drops.length tensors [N, K, H, W]. */
-  forwardWithDrops(image_N3HW: Tensor, train: boolean, drops: readonly FeatureDrop[]): Tensor[] {
-    return this.#logits(image_N3HW, train, drops);
+  forwardWithDrops(image_N3HW: Tensor, train: boolean, drops: readonly FeatureDrop[], batchNorm: BatchNormRule): Tensor[] {
+    return this.#logits(image_N3HW, train, drops, batchNorm);
   }
 
   /** Whether a parameter belongs to the backbone, whose learning rate is the base rate. */

@@ -8,6 +8,8 @@ import { type BackboneName, backboneNames, DeepLabV3Plus, type FeatureDrop, type
  * state dict, in order, at 21 classes; made with the published network in PyTorch 2.13.
  */
 const contracts: readonly [BackboneName, Stem, number, number, string][] = [
+  ['resnet10', 'deep', 146, 6_883_253, 'fb52cfd035a9345c'],
+  ['resnet10', 'standard', 128, 6_734_773, 'cf46322d81643ba1'],
   ['resnet18', 'deep', 194, 13_153_973, 'ad46dd052cbf481e'],
   ['resnet18', 'standard', 176, 13_005_493, '12d33860fa455a46'],
   ['resnet34', 'deep', 290, 23_262_133, '5234a881f4234bd9'],
@@ -87,14 +89,37 @@ describe('DeepLabV3+', () => {
     const largest = (a: Tensor, b: Tensor) => ops.max(ops.absolute(a.sub(b))).item();
     noGrad(() => {
       const clean = network.forward(x, false);
-      const [first, one, two, ...more] = network.forwardWithDrops(x, false, drops) as [Tensor, Tensor, Tensor];
+      const [first, one, two, ...more] = network.forwardWithDrops(x, false, drops, 'shared') as [Tensor, Tensor, Tensor];
       expect(more).toEqual([]);
       expect(largest(first, clean)).toBeLessThan(1e-12);
-      expect(largest(one, network.forwardWithDrops(x, false, [drops[0]!])[1]!)).toBeLessThan(1e-12);
-      expect(largest(two, network.forwardWithDrops(x, false, [drops[1]!])[1]!)).toBeLessThan(1e-12);
+      expect(largest(one, network.forwardWithDrops(x, false, [drops[0]!], 'shared')[1]!)).toBeLessThan(1e-12);
+      expect(largest(two, network.forwardWithDrops(x, false, [drops[1]!], 'shared')[1]!)).toBeLessThan(1e-12);
       expect(largest(one, clean)).toBeGreaterThan(1e-6);
-      expect(largest(network.forwardWithDrops(x, false, [ones()])[1]!, clean)).toBeLessThan(1e-12);
+      expect(largest(network.forwardWithDrops(x, false, [ones()], 'shared')[1]!, clean)).toBeLessThan(1e-12);
     });
+  });
+
+  it('keeps perturbed features away from the clean ones and from the running statistics where batch norm is separate', () => {
+    using _ = scope();
+    const x = image(2, 33, 49).to('float64');
+    const drop = (seed: number): FeatureDrop => ({
+      low: ops.full([2, 64, 1, 1], 1 + seed, { dtype: 'float64' }),
+      high: ops.full([2, 512, 1, 1], 2 + seed, { dtype: 'float64' }),
+    });
+    const trained = (forward: (network: DeepLabV3Plus) => Tensor) =>
+      noGrad(() => {
+        const network = build().to('float64');
+        const clean = [...(forward(network).toTyped() as Float64Array)];
+        const running = [...network.stateDict()].flatMap(([name, t]) =>
+          /running|tracked/.test(name) ? [...t.to('float64').toTyped()].map(Number) : [],
+        );
+        return { clean, running };
+      });
+    const plain = trained((network) => network.forward(x, true));
+    expect(trained((network) => network.forwardWithDrops(x, true, [drop(0), drop(1)], 'separate')[0]!)).toEqual(plain);
+    const shared = trained((network) => network.forwardWithDrops(x, true, [drop(0), drop(1)], 'shared')[0]!);
+    expect(shared.clean).not.toEqual(plain.clean);
+    expect(shared.running).not.toEqual(plain.running);
   });
 
   it('evaluation leaves the running statistics alone, training moves them', () => {

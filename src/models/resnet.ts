@@ -131,6 +131,7 @@ export class ResNet extends Module implements Backbone {
 }
 
 export const resnets = {
+  resnet10: (options: BackboneOptions) => new ResNet(BasicBlock, [1, 1, 1, 1], options),
   resnet18: (options: BackboneOptions) => new ResNet(BasicBlock, [2, 2, 2, 2], options),
   resnet34: (options: BackboneOptions) => new ResNet(BasicBlock, [3, 4, 6, 3], options),
   resnet50: (options: BackboneOptions) => new ResNet(Bottleneck, [3, 4, 6, 3], options),

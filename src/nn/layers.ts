@@ -44,6 +44,19 @@ export class Conv2d extends Layer {
   }
 }
 
+let tracking = true;
+
+/** Runs `f` so that batch norm in training leaves its running statistics alone: it normalises by the batch, and forgets it. */
+export function untracked<T>(f: () => T): T {
+  const before = tracking;
+  tracking = false;
+  try {
+    return f();
+  } finally {
+    tracking = before;
+  }
+}
+
 /** Batch normalisation over N, H, W; running statistics with PyTorch's momentum 0.1 unless said otherwise. */
 export class BatchNorm2d extends Layer {
   static readonly epsilon = 1e-5;
@@ -67,14 +80,15 @@ export class BatchNorm2d extends Layer {
         throw new TorchError(
           `batch norm in training needs more than one value a channel, got [${x.shape.join(', ')}]: use a larger batch or crop`,
         );
-      this.ownBuffers.get('num_batches_tracked')!.add_(1);
+      if (tracking) this.ownBuffers.get('num_batches_tracked')!.add_(1);
     }
+    const running = train && !tracking ? null : this.ownBuffers;
     return ops.batchNorm(
       x,
       this.ownParameters.get('weight')!,
       this.ownParameters.get('bias')!,
-      this.ownBuffers.get('running_mean')!,
-      this.ownBuffers.get('running_var')!,
+      running && running.get('running_mean')!,
+      running && running.get('running_var')!,
       train,
       this.momentum,
       BatchNorm2d.epsilon,

@@ -1,5 +1,5 @@
 /** One writer a run folder: two trainings into one folder would spoil both. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ConfigError } from '../base/errors.ts';
@@ -36,11 +36,19 @@ function readHolder(file: string): Holder | undefined {
  */
 export function lockRun(folder: string): () => void {
   const file = path.join(folder, '.lock');
+  const stale = existsSync(file);
   const holder = readHolder(file);
   const here = holder?.host === os.hostname();
   if (holder && here && holder.process !== process.pid && beginningOf(holder.process) === holder.began)
     throw new ConfigError(`${folder}: process ${holder.process} is writing this run; wait for it, stop it, or give another --out`);
   const own: Holder = { host: os.hostname(), process: process.pid, began: beginningOf(process.pid) ?? '' };
-  writeFileSync(file, `${JSON.stringify(own)}\n`);
+  // Whatever lies there was there before: nobody's. What comes between is a living process's and stays.
+  if (stale) rmSync(file, { force: true });
+  try {
+    // Only one of two that come at the same time makes the file.
+    writeFileSync(file, `${JSON.stringify(own)}\n`, { flag: 'wx' });
+  } catch (cause) {
+    throw new ConfigError(`${folder}: another process has just begun to write this run; wait for it, or give another --out`, { cause });
+  }
   return () => rmSync(file, { force: true });
 }

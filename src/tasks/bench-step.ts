@@ -55,6 +55,7 @@ export async function benchStep(options: BenchStepOptions): Promise<BenchStepRes
       ema: 0.996,
       ema_warmup: false,
       precision: options.bf16 ? 'bf16' : 'fp32',
+      batch_norm: 'shared',
     },
   });
   const views = !stepper.method.usesUnlabelled ? madeUpViews({ ...options, batch: 2 * batch }, device) : madeUpViews(options, device);

@@ -20,8 +20,7 @@ import { type MethodReport, type ReportData, type ReportPicture, writeReport } f
 import { predictImage } from '../train/evaluate.ts';
 import type { PseudoLabelPicture } from '../train/loop.ts';
 import { openNetwork } from '../train/weights.ts';
-import { cpuInfo } from './machine.ts';
-import { datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
+import { bestPrecision, datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
 import { train } from './train.ts';
 import type { QuickstartOptions, QuickstartResult } from './types.ts';
 
@@ -54,18 +53,16 @@ const contestants = [
 type Contestant = (typeof contestants)[number];
 
 const configFile = fileURLToPath(new URL('../../configs/shapes.yaml', import.meta.url));
-
-/** Instruction sets that multiply in bfloat16: with them training takes about half the time in it. */
-const bfloat16Features = ['avx512_bf16', 'amx_bf16'];
+const backboneFile = fileURLToPath(new URL('../../weights/shapes-resnet10.safetensors', import.meta.url));
 
 function configOf(data: string, { method, lr }: Contestant, seed: number, set: readonly string[]): Config {
-  const precision = cpuInfo().features.some((feature) => bfloat16Features.includes(feature)) ? 'bf16' : 'fp32';
   return loadConfig(configFile, [
     `data.root=${JSON.stringify(data)}`,
+    `pretrained=${JSON.stringify(backboneFile)}`,
     `method=${method}`,
     `train.lr=${lr}`,
     `seed=${seed}`,
-    `train.precision=${precision}`,
+    `train.precision=${bestPrecision()}`,
     ...set,
   ]);
 }
@@ -156,9 +153,9 @@ function settingsOf(config: Config, scale: QuickstartScale): ReportData['setting
   const { train: t, model, data } = config;
   return [
     ['pictures', `${scale.labelled} labelled, ${scale.unlabelled} unlabelled, ${scale.validation} for evaluation`],
-    ['backbone', model.backbone],
+    ['backbone', `${model.backbone}, pretrained to tell which classes are in drawn pictures of another seed`],
     ['crop', `${data.crop_size} pixels`],
-    ['iterations', String(t.iterations)],
+    ['iterations', `${t.iterations}, of which DSSN learns the first ${t.burn_in} as supervised does`],
     ['batch', `${t.batch_size} labelled + ${t.batch_size} unlabelled (supervised: ${2 * t.batch_size} labelled)`],
     ['learning rate', contestants.map(({ name, lr }) => `${lr} (${name})`).join(', ')],
     ['EMA', String(t.ema)],
@@ -212,13 +209,15 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   mkdirSync(out, { recursive: true });
   const total = scale.labelled + scale.unlabelled + scale.validation;
   reporter.start(total, 'drawing', { unit: 'picture' });
-  await writeShapes(data, {
+  const drawn = await writeShapes(data, {
     ...scale,
     seed,
+    signal,
     validationSeed: seed + validationSeedOffset,
     onProgress: (done) => reporter.update({ iteration: done }),
   });
   reporter.end();
+  if (!drawn) return { status: 'interrupted', out, report, seconds: elapsed() };
   reporter.note(
     `${scale.labelled} pictures have labels, ${scale.unlabelled} have none; both methods are judged on ${scale.validation} others`,
   );
@@ -227,12 +226,19 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   const reports: MethodReport[] = [];
   for (const contestant of contestants) {
     const config = configOf(data, contestant, seed, scale.set);
-    const every = Math.floor(config.train.iterations! / pseudoLabelsShown);
+    const { iterations, burn_in } = config.train;
+    const every = Math.floor((iterations! - burn_in) / pseudoLabelsShown);
     const start = elapsed();
     const folder = join(out, contestant.method);
     const result = await train(
       { config, out: folder, resume: false, reporter, command, ...(signal && { signal }) },
-      { replace: true, pseudoLabels: { wants: (iteration) => iteration % every === 0, take: (picture) => pseudoLabels.push(picture) } },
+      {
+        replace: true,
+        pseudoLabels: {
+          wants: (iteration) => iteration > burn_in && (iteration - burn_in) % every === 0,
+          take: (picture) => pseudoLabels.push(picture),
+        },
+      },
     );
     if (result.status === 'interrupted') return { status: 'interrupted', out, report, seconds: elapsed() };
     reports.push(methodReport(RunFolder.open(folder), contestant, elapsed() - start));

@@ -42,3 +42,10 @@ export const viewingOf = (data: DataDescription, tta: boolean, device: Device): 
   tta,
   device,
 });
+
+/** Instruction sets that multiply in bfloat16: with them training takes about half the time in it. */
+const bfloat16Features = ['avx512_bf16', 'amx_bf16'];
+
+/** The precision that trains fastest on this machine's CPU. */
+export const bestPrecision = (): Config['train']['precision'] =>
+  cpuInfo().features.some((feature) => bfloat16Features.includes(feature)) ? 'bf16' : 'fp32';

@@ -1,16 +1,18 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
+import { ConfigError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
-import { EvalLoader, iterationsPerEpoch, TrainLoader, workersFor } from '../data/loader/index.ts';
-import { methods } from '../methods/index.ts';
+import { EvalLoader, iterationsPerEpoch, workersFor } from '../data/loader/index.ts';
+import { type Method, methods } from '../methods/index.ts';
 import { inspectRun, RunFolder, RunWriter } from '../runs/folder.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
 import { loadLatest, noProgress, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
-import { Stepper } from '../train/step.ts';
+import { Stepper, type StepSettings } from '../train/step.ts';
 import { datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
+import { StagedLoader } from './staged-loader.ts';
 import type { TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
 
@@ -27,6 +29,19 @@ async function openSplit(config: Config, usesUnlabelled: boolean, dataset: { nam
   await checkFiles(root, [...lists.labelled, ...lists.val]);
   await checkFiles(root, lists.unlabelled, { masks: false });
   return lists;
+}
+
+/** What a method's batches hold: supervised training sees as many images a step as the methods that add unlabelled ones. */
+const samplesOf = ({ usesUnlabelled }: Method, { labelled, unlabelled }: Split, batchSize: number) =>
+  usesUnlabelled ? { labelled, unlabelled, batchSize } : { labelled, unlabelled: [], batchSize: 2 * batchSize };
+
+/** @throws ConfigError where the burn-in leaves nothing of a run whose length is given in epochs. */
+function burnInOf(config: Config, method: Method, iterations: number): StepSettings['burnIn'] {
+  const { burn_in } = config.train;
+  if (burn_in === 0 || !method.usesUnlabelled) return undefined;
+  if (burn_in >= iterations)
+    throw new ConfigError(`train.burn_in: got ${burn_in}; allowed: 0 to ${iterations - 1}, below the run's iterations`);
+  return { method: methods.supervised(config), iterations: burn_in };
 }
 
 function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
@@ -63,16 +78,11 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   const method = methods[config.method](config);
   const { dataset, labelMap } = datasetOf(config);
   const split = await openSplit(config, method.usesUnlabelled, dataset);
-  // Supervised training sees as many images a step as the methods that add unlabelled ones.
-  const batchSize = config.train.batch_size * (method.usesUnlabelled ? 1 : 2);
   const loading = {
     root: config.data.root,
-    labelled: split.labelled,
-    unlabelled: split.unlabelled,
     labelMap,
     cropSize: config.data.crop_size,
     longSide: config.data.long_side,
-    batchSize,
     numAug: config.data.num_aug,
     cutmixPartner: config.data.cutmix_partner,
     seed: config.seed,
@@ -80,8 +90,10 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     world: 1,
     workers: workersFor(config.data.workers),
   };
-  const perEpoch = iterationsPerEpoch(loading);
+  const own = { ...loading, ...samplesOf(method, split, config.train.batch_size) };
+  const perEpoch = iterationsPerEpoch(own);
   const iterations = config.train.iterations ?? config.train.epochs! * perEpoch;
+  const burnIn = burnInOf(config, method, iterations);
 
   const device = openDevice(config);
   const { warmup } = config.train;
@@ -96,6 +108,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     },
     iterations,
     warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * perEpoch,
+    ...(burnIn && { burnIn }),
     train: config.train,
   });
   if (config.pretrained !== null && state === 'new') {
@@ -110,10 +123,14 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   });
   const progress = noProgress();
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
-  let loader: TrainLoader | undefined;
+  let loader: StagedLoader | undefined;
   try {
     if (run.checkpoint) loadLatest(run.checkpoint, stepper, progress);
-    loader = new TrainLoader({ ...loading, startIteration: progress.done, iterations });
+    const stages = [
+      ...(burnIn ? [{ ...loading, ...samplesOf(burnIn.method, split, config.train.batch_size), iterations: burnIn.iterations }] : []),
+      { ...own, iterations },
+    ];
+    loader = new StagedLoader(stages, progress.done);
     const data = describeData(config, dataset);
     const loop: LoopOptions = {
       config,

@@ -12,6 +12,10 @@ const prefix = 'backbone.';
 /** Fills `network.backbone`; a file of a whole network gives its backbone too. */
 export function loadPretrained(file: string, network: DeepLabV3Plus): void {
   if (!existsSync(file)) throw new CheckpointError(`pretrained: ${file} is not there`);
+  if (/\.(pth|pt|bin|tar)$/.test(file))
+    throw new CheckpointError(
+      `pretrained: ${file}: PyTorch's own checkpoints are not read yet; allowed: a .safetensors file with the same names`,
+    );
   withTensors(file, (tensors) => {
     const whole = [...tensors.keys()].some((name) => name.startsWith(prefix));
     const named = [...tensors].flatMap(([name, tensor]) => {

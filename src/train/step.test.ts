@@ -10,8 +10,9 @@ const options: MethodOptions = {
   loss: { labelled: 'ce', ohem_threshold: 0.7, ohem_min_kept: 100, weight_strong: 0.25, weight_feature: 0.25, weight_contrastive: 0.01 },
   select: { rule: 'class-aware', high: 0.3, ratio: 0.96, conf_thresh: 0.95 },
 };
-const stepper = (method: MethodName, changes: Partial<StepSettings['train']> = {}, warmupIterations = 1) =>
+const stepper = (method: MethodName, changes: Partial<StepSettings['train']> = {}, warmupIterations = 1, burnIn?: StepSettings['burnIn']) =>
   new Stepper(methods[method](options), {
+    ...(burnIn && { burnIn }),
     seed: 1,
     device: 'cpu',
     model: { backbone: 'resnet18', classes },
@@ -26,6 +27,7 @@ const stepper = (method: MethodName, changes: Partial<StepSettings['train']> = {
       ema: 0.9,
       ema_warmup: false,
       precision: 'fp32',
+      batch_norm: 'shared',
       ...changes,
     },
   });
@@ -100,6 +102,29 @@ describe('a training step', () => {
       else expect(weights(s, 'teacher')).not.toEqual(weights(s, 'student'));
     }
     expect(rates).toEqual([1e-3, 1e-3, 1e-3 * (1 - 1 / 20) ** 0.9]);
+  });
+
+  it('of the burn-in is one of supervised training, the teacher its EMA', () => {
+    using _ = scope();
+    const [s, other] = [stepper('dssn', {}, 1, { method: methods.supervised(options), iterations: 2 }), stepper('supervised')];
+    for (let k = 0; k < 2; k++) {
+      const views = madeUpViews(`step ${k}`, 2, 33, classes);
+      expect(s.step(views, k)).toEqual(other.step(views, k));
+    }
+    for (const who of ['student', 'teacher'] as const) expect(weights(s, who)).toEqual(weights(other, who));
+    expect(weights(s, 'teacher')).not.toEqual(weights(s, 'student'));
+    expect(s.step(madeUpViews('step 2', 1, 33, classes), 2).values.loss_s1).toBeDefined();
+  });
+
+  it.each([
+    ['shared', 2],
+    ['separate', 1],
+  ] as const)('with batch norm %s moves the running statistics %i times', (batch_norm, times) => {
+    using _ = scope();
+    const s = stepper('dssn', { batch_norm });
+    s.step(madeUpViews('one', 2, 33, classes), 0);
+    const counters = [...s.student.stateDict()].filter(([name]) => name.endsWith('tracked')).map(([, t]) => t.item());
+    expect(new Set(counters)).toEqual(new Set([times]));
   });
 
   it('in bf16 has finite float32 losses, and float32 parameters and gradients', () => {

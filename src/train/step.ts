@@ -5,7 +5,7 @@
 import { TorchError } from '../base/errors.ts';
 import { random } from '../base/random.ts';
 import type { Method, StepResult, Views } from '../methods/index.ts';
-import { DeepLabV3Plus, type FeatureDrop, type ModelOptions } from '../models/index.ts';
+import { type BatchNormRule, DeepLabV3Plus, type FeatureDrop, type ModelOptions } from '../models/index.ts';
 import { Ema, emaKeep, polyRate, Sgd } from '../optim/index.ts';
 import { autocast, type Device, ops, scope, type Tensor, tensor } from '../torch/index.ts';
 
@@ -16,6 +16,8 @@ export interface StepSettings {
   /** Iterations of the whole run: the length of the schedule. */
   readonly iterations: number;
   readonly warmupIterations: number;
+  /** The method of the first iterations, where it is another. */
+  readonly burnIn?: { readonly method: Method; readonly iterations: number };
   readonly train: {
     readonly lr: number;
     readonly lr_multi: number;
@@ -25,6 +27,7 @@ export interface StepSettings {
     readonly ema: number;
     readonly ema_warmup: boolean;
     readonly precision: 'fp32' | 'bf16';
+    readonly batch_norm: BatchNormRule;
   };
 }
 
@@ -104,14 +107,22 @@ export class Stepper {
    */
   step(views: Views, iteration: number, inspect?: (result: StepResult) => void): StepValues {
     using _ = scope();
-    const { train, iterations, warmupIterations } = this.settings;
+    const { train, iterations, warmupIterations, burnIn } = this.settings;
+    const method = burnIn && iteration < burnIn.iterations ? burnIn.method : this.method;
     const warmup = iteration < warmupIterations;
     const lr = polyRate(train.lr, iteration, iterations, train.power);
     this.#backboneGroup.learningRate = lr;
     this.#restGroup.learningRate = lr * train.lr_multi;
 
     const { student, teacher, precision } = this;
-    const result = this.method.step(views, { student, teacher, warmup, precision, drop: (n, images) => this.#drop(iteration, n, images) });
+    const result = method.step(views, {
+      student,
+      teacher,
+      warmup,
+      precision,
+      batchNorm: train.batch_norm,
+      drop: (n, images) => this.#drop(iteration, n, images),
+    });
     const names = ['loss', ...result.terms.keys()];
     const scalars = ops.stack([result.loss, ...result.terms.values()].map((term) => term.detach().to('float32')));
     const values = Object.fromEntries([...(scalars.toTyped() as Float32Array)].map((value, i) => [names[i]!, value]));

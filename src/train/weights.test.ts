@@ -88,7 +88,7 @@ describe('saveNetwork and openNetwork', () => {
   it.each([
     ['no-metadata', {}, /say nothing of 'model'/],
     ['broken', { format: '1', model: '{"backbone"' }, /say nothing of 'model'/],
-    ['null', { format: '1', model: 'null' }, /backbone 'undefined' is unknown; allowed: resnet18, resnet34, resnet50, resnet101/],
+    ['null', { format: '1', model: 'null' }, /backbone 'undefined' is unknown; allowed: resnet10, resnet18, resnet34, resnet50, resnet101/],
     ['strange', { format: '1', model: '{"backbone":"vgg16","classes":2}' }, /backbone 'vgg16' is unknown/],
     ['classes', { format: '1', model: '{"backbone":"resnet18","classes":-3}' }, /-3 classes/],
     ['later', { format: '2', model: '{"backbone":"resnet18","classes":2}' }, /format 2 is later than this program's \(1\)/],
@@ -153,5 +153,7 @@ describe('loadPretrained', () => {
     expect(load).toThrow(CheckpointError);
     expect(load).toThrow(/wrong\.safetensors .*1 missing: conv1\.weight; 1 unexpected: head\.bias/);
     expect(() => loadPretrained(file('nowhere.pth'), network)).toThrow(/pretrained: .*nowhere\.pth is not there/);
+    writeFileSync(file('there.pth'), 'PK');
+    expect(() => loadPretrained(file('there.pth'), network)).toThrow(/there\.pth: PyTorch's own .* not read yet; allowed: a \.safetensors/);
   });
 });

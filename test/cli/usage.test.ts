@@ -61,7 +61,7 @@ describe('a wrong configuration', () => {
   it('ends with 2 and a line for each problem, without a stack', async () => {
     const { code, stderr } = await dssn(['train', '--config', file, '--set', 'train.batch_size=0', '--out', path.join(folder, 'run')]);
     expect(code).toBe(2);
-    expect(stderr).toContain(`${file}:2:19 model.backbone: got "resnet19"; allowed: resnet18, resnet34, resnet50, resnet101`);
+    expect(stderr).toContain(`${file}:2:19 model.backbone: got "resnet19"; allowed: resnet10, resnet18, resnet34, resnet50, resnet101`);
     expect(stderr).toContain(`${file}:4:3 train.lrr: unknown key; did you mean train.lr?`);
     expect(stderr).toContain('--set train.batch_size=0: train.batch_size: got 0; allowed: an integer of at least 1');
     expect(stderr).not.toMatch(/\n {4}at /);

@@ -117,6 +117,20 @@ describe('a run of DSSN', () => {
     expect(loss).toBeCloseTo(0.5 * (loss_x! + 0.25 * (loss_fp1! + loss_fp2!) + 0.01 * (loss_con_img! + loss_con_feat!)), 5);
   });
 
+  it('with a burn-in begins as the supervised run does, to the bit', async () => {
+    const runs = [
+      ['supervised', 'burn-in'],
+      ['dssn', 'burn-in-dssn'],
+    ].map(([method, name]) => ({ method: method!, run: join(set.root, name!) }));
+    for (const { method, run } of runs) resultOf(await train(run, `method=${method}`, 'train.burn_in=2', 'train.eval_every=2'));
+    const [supervised, dssn] = runs.map(({ run }) => RunFolder.open(run).events());
+    const evaluated = (events = supervised!) => events.find((event) => event.type === 'eval')!;
+    expect(evaluated(dssn)).toMatchObject({ iteration: 2, student: evaluated().student, teacher: evaluated().teacher! });
+    const losses = (events = supervised!) => events.filter(({ type }) => type === 'train').map((event) => (event as TrainEvent).losses);
+    expect(losses(dssn).slice(0, 2)).toEqual(losses().slice(0, 2));
+    expect(losses(dssn).map(({ loss_s1 }) => loss_s1 !== undefined)).toEqual([false, false, true, true]);
+  });
+
   it('is evaluated to the numbers that it logged, student and teacher', async () => {
     const { student, teacher } = lastEvaluation(run);
     const [latest, ofTeacher] = await Promise.all([

@@ -14,18 +14,17 @@ sharp.concurrency(1);
 const ALLOWED = 'allowed: a JPEG or PNG file with 8 bits a channel';
 
 /**
- * Decodes an image. A turn noted in the file (EXIF orientation) is applied, alpha is dropped, grey becomes RGB, colour profiles
- * are left alone as Pillow does. `height x width x 3` bytes.
+ * Decodes an image. Alpha is dropped, grey becomes RGB, colour profiles are left alone as Pillow does. `height x width x 3` bytes.
+ * @param turn applies a turn noted in the file (EXIF orientation): what people see. Pillow's decoding leaves it out.
  * @throws DataError that names the file, where it is missing, cut short, or neither JPEG nor PNG with 8 bits a channel.
  */
-export async function decodeImage(path: string): Promise<Rgb> {
+export async function decodeImage(path: string, turn = true): Promise<Rgb> {
   const bytes = await readImageFile(path);
   const kind = fileKind(bytes);
   if (kind === 'unknown') throw new DataError(`${path}: is neither a JPEG nor a PNG file; ${ALLOWED}`);
   if (kind === 'png' && pngHeader(bytes)?.bits === 16) throw new DataError(`${path}: has 16 bits a channel; ${ALLOWED}`);
   try {
-    const { data, info } = await sharp(bytes, { ignoreIcc: true, failOn: 'warning', limitInputPixels: MAX_PIXELS })
-      .autoOrient()
+    const { data, info } = await sharp(bytes, { ignoreIcc: true, failOn: 'warning', limitInputPixels: MAX_PIXELS, autoOrient: turn })
       .removeAlpha()
       .toColourspace('srgb')
       .raw()

@@ -47,6 +47,20 @@ export function translateLabels(labels: LabelMap, table: Uint8Array, path: strin
   return { width: labels.width, height: labels.height, data };
 }
 
+const sameSize = (a: { width: number; height: number }, b: { width: number; height: number }): boolean =>
+  a.width === b.width && a.height === b.height;
+
+/**
+ * An image beside its mask. Masks know no turn (EXIF orientation): as the field's programs do, the image is taken as it is stored,
+ * unless the mask has the size of the turned image.
+ */
+async function decodeBesideMask(path: string, mask: LabelMap): Promise<Rgb> {
+  const stored = await decodeImage(path, false);
+  if (sameSize(stored, mask)) return stored;
+  const turned = await decodeImage(path);
+  return sameSize(turned, mask) ? turned : stored;
+}
+
 /**
  * Decodes a sample at its own size, with its label map where `table` is given and it has one.
  * @throws DataError that names the file, or both files and their sizes where these differ.
@@ -55,8 +69,9 @@ export async function decodeSample(root: string, sample: Sample, table?: Uint8Ar
   const imagePath = join(root, sample.image);
   if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
   const maskPath = join(root, sample.mask);
-  const [image, stored] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
-  if (image.width !== stored.width || image.height !== stored.height) {
+  const stored = await decodeLabelMap(maskPath);
+  const image = await decodeBesideMask(imagePath, stored);
+  if (!sameSize(image, stored)) {
     throw new DataError(
       `${maskPath} has ${stored.width} x ${stored.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
     );

@@ -31,6 +31,14 @@ describe('writeShapes', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
+  it('stops after the present picture when it is told to', async () => {
+    const stop = new AbortController();
+    const other = mkdtempSync(join(tmpdir(), 'dssn-shapes-'));
+    const whole = await writeShapes(other, { ...OPTIONS, signal: stop.signal, onProgress: (done) => done === 2 && stop.abort() });
+    expect([whole, readdirSync(join(other, 'images')).length]).toEqual([false, 2]);
+    rmSync(other, { recursive: true });
+  });
+
   it('writes a folder that the lists read: counts, files, no mask for unlabelled pictures', async () => {
     expect([split.labelled.length, split.unlabelled.length, split.val.length]).toEqual([3, 4, 2]);
     await checkFiles(folder, [...split.labelled, ...split.unlabelled, ...split.val]);

@@ -21,6 +21,8 @@ export interface ShapesOptions {
   readonly split?: string;
   /** Called after each picture with how many of all are there. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Aborted: stops after the present picture, without lists. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** JPEG quality of the pictures, without chroma subsampling: that of a good camera. */
@@ -63,9 +65,10 @@ async function writeEntry(folder: string, entry: Entry, size: Size): Promise<voi
 /**
  * Writes `images/*.jpg`, `masks/*.png` (palette), `splits/NAME/labeled.txt`, `splits/NAME/unlabeled.txt` and `splits/val.txt`
  * below `folder`. Unlabelled pictures get no label map. The same options give the same files.
+ * @returns false when it was stopped by the signal.
  * @throws ConfigError for counts, sizes or seeds that cannot be.
  */
-export async function writeShapes(folder: string, options: ShapesOptions): Promise<void> {
+export async function writeShapes(folder: string, options: ShapesOptions): Promise<boolean> {
   checkOptions(options);
   const { seed, validationSeed, labelled, unlabelled, validation, size, split = 'quickstart' } = options;
   for (const name of ['images', 'masks', join('splits', split)]) mkdirSync(join(folder, name), { recursive: true });
@@ -84,6 +87,7 @@ export async function writeShapes(folder: string, options: ShapesOptions): Promi
   const all = Object.values(lists).flat();
   let done = 0;
   for (const entry of all) {
+    if (options.signal?.aborted) return false;
     await writeEntry(folder, entry, size);
     options.onProgress?.(++done, all.length);
   }
@@ -91,4 +95,5 @@ export async function writeShapes(folder: string, options: ShapesOptions): Promi
     const lines = list.map(({ name, masked }) => `images/${name}.jpg${masked ? ` masks/${name}.png` : ''}\n`);
     writeFileSync(join(folder, 'splits', file), lines.join(''));
   }
+  return true;
 }

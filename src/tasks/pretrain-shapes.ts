@@ -1,0 +1,171 @@
+/**
+ * Makes the backbone that `dssn quickstart` starts from, as ImageNet's stand-in: a small ResNet learns which classes are in
+ * crops of drawn pictures of a seed of their own. It is told which classes a crop shows, never where.
+ * Legend: N images, K classes.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { imagesToTensor } from '../batch/index.ts';
+import { labelTable, resolveDataset } from '../data/catalog/index.ts';
+import { writeShapes } from '../data/catalog/shapes/write.ts';
+import { loadSplit } from '../data/lists.ts';
+import { type TrainBatch, TrainLoader, workersFor } from '../data/loader/index.ts';
+import { meanCrossEntropy } from '../losses/index.ts';
+import { type Backbone, type BackboneName, backbones, type Stem } from '../models/index.ts';
+import { Conv2d, GlobalAveragePool, initialise, Module } from '../nn/index.ts';
+import { polyRate, Sgd } from '../optim/index.ts';
+import { autocast, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
+import { saveTensors } from '../train/weights.ts';
+import { bestPrecision, openDevice } from './shared.ts';
+import type { TaskOptions } from './types.ts';
+
+export interface PretrainShapesOptions extends TaskOptions {
+  /** The .safetensors file to write. */
+  readonly out: string;
+  /** Folder for the drawn pictures; it is emptied. */
+  readonly data: string;
+  readonly seed: number;
+  readonly pictures: number;
+  readonly iterations: number;
+  readonly backbone: BackboneName;
+  readonly stem: Stem;
+  readonly threads: 'auto' | number;
+}
+
+const batchSize = 32;
+const cropSize = 65;
+const size = { width: 128, height: 96 };
+const learningRate = 0.05;
+/** A class is in a crop from this many of its 4225 pixels on. */
+const leastPixels = 24;
+/** The pictures that accuracy is taken on, of the seed after. */
+const heldOut = 96;
+
+class TagNetwork extends Module {
+  readonly classifier: Conv2d;
+  readonly pool = new GlobalAveragePool();
+
+  constructor(
+    readonly backbone: Backbone,
+    readonly classes: number,
+  ) {
+    super();
+    this.classifier = new Conv2d(backbone.highChannels, 2 * classes, 1, { bias: true });
+  }
+
+  /** [N, 3, H, W] -> logits [N, 2, K]: absent, present. */
+  forward(image_N3HW: Tensor, train: boolean): Tensor {
+    const { high } = this.backbone.features(image_N3HW, train);
+    return this.classifier.forward(this.pool.forward(high)).reshape(image_N3HW.size(0), 2, this.classes);
+  }
+}
+
+/** Which classes each crop shows: int64 [N, K], 1 or 0. */
+function tagsOf({ labelled }: TrainBatch, classes: number): Tensor {
+  const pixels = cropSize ** 2;
+  const tags = new BigInt64Array(batchSize * classes);
+  for (let n = 0; n < batchSize; n++) {
+    const counts = new Uint32Array(256);
+    for (let i = n * pixels; i < (n + 1) * pixels; i++) counts[labelled.labels[i]!]!++;
+    for (let k = 0; k < classes; k++) tags[n * classes + k] = counts[k]! >= leastPixels ? 1n : 0n;
+  }
+  return tensor(tags, [batchSize, classes]);
+}
+
+/** Draws the pictures, trains, and writes the backbone's weights in half precision. @returns share of tags guessed right. */
+export async function pretrainShapes(options: PretrainShapesOptions): Promise<number> {
+  const { out, data, seed, pictures, iterations, backbone, stem, reporter } = options;
+  rmSync(data, { recursive: true, force: true });
+  mkdirSync(data, { recursive: true });
+  reporter.start(pictures, 'drawing', { unit: 'picture' });
+  await writeShapes(data, {
+    labelled: pictures,
+    unlabelled: 1,
+    validation: heldOut,
+    seed,
+    validationSeed: seed + 1,
+    size,
+    onProgress: (done) => reporter.update({ iteration: done }),
+  });
+  reporter.end();
+
+  const dataset = resolveDataset('shapes', { classes: null, palette: null, labelMap: null });
+  const classes = dataset.classes.length;
+  const device = openDevice({ device: 'auto', threads: options.threads });
+  const network = new TagNetwork(backbones[backbone]({ stem, outputStride: 16 }), classes);
+  initialise(network, seed, (path) => path.startsWith('backbone.'));
+  network.to(device).trainable(true);
+  const group = { parameters: [...network.namedParameters()], learningRate };
+  const optimiser = new Sgd([group], { momentum: 0.9, weightDecay: 1e-4 });
+  const precise = (forward: () => Tensor): Tensor => (bestPrecision() === 'bf16' ? autocast(device, 'bfloat16', forward) : forward());
+  const { labelled, val } = loadSplit(dataset, data, 'quickstart');
+  const loading = {
+    root: data,
+    unlabelled: [],
+    labelMap: labelTable(dataset),
+    cropSize,
+    longSide: null,
+    batchSize,
+    numAug: 0,
+    cutmixPartner: 'same' as const,
+    seed,
+    rank: 0,
+    world: 1,
+    startIteration: 0,
+    workers: workersFor('auto'),
+  };
+
+  const loader = new TrainLoader({ ...loading, labelled, iterations });
+  reporter.start(iterations, 'pretraining');
+  let loss = 0;
+  const began = performance.now();
+  for (let iteration = 0; iteration < iterations; iteration++) {
+    const batch = await loader.next();
+    using _ = scope();
+    group.learningRate = polyRate(learningRate, iteration, iterations, 0.9);
+    const images = imagesToTensor(batch.labelled.images, [batchSize, cropSize, cropSize], device);
+    const tags = tagsOf(batch, classes).to(device);
+    batch.release();
+    const value = meanCrossEntropy(precise(() => network.forward(images, true)).to('float32'), tags);
+    value.backward();
+    optimiser.step();
+    loss = value.item();
+    const pace = (iteration + 1) / ((performance.now() - began) / 1000);
+    reporter.update({
+      iteration: iteration + 1,
+      epoch: batch.epoch,
+      losses: { loss },
+      lr: group.learningRate,
+      iterationsPerSecond: pace,
+      imagesPerSecond: pace * batchSize,
+    });
+  }
+  reporter.end();
+  await loader.close();
+
+  let right = 0;
+  let all = 0;
+  const testing = new TrainLoader({ ...loading, labelled: val, iterations: Math.floor(heldOut / batchSize) });
+  for (let i = 0; i < Math.floor(heldOut / batchSize); i++) {
+    const batch = await testing.next();
+    using _ = scope();
+    const images = imagesToTensor(batch.labelled.images, [batchSize, cropSize, cropSize], device);
+    const tags = tagsOf(batch, classes).to(device);
+    batch.release();
+    const found = noGrad(() => network.forward(images, false)).argmax(1);
+    right += found.eq(tags).sum().item();
+    all += batchSize * classes;
+  }
+  await testing.close();
+  {
+    using _ = scope();
+    const state = [...network.backbone.stateDict()].filter(([name]) => !name.endsWith('num_batches_tracked'));
+    saveTensors(
+      out,
+      state.map(([name, value]) => [name, value.to('float16')] as const),
+      { made_by: 'dssn pretrain-shapes', seed: String(seed) },
+    );
+  }
+  network.free();
+  optimiser.free();
+  return right / all;
+}
