@@ -38,7 +38,7 @@ describe('a configuration', () => {
       device: 'auto',
       threads: 'auto',
       pretrained: null,
-      model: { backbone: 'resnet18', stem: 'deep', output_stride: 16 },
+      model: { backbone: 'resnet18', stem: 'deep', output_stride: 16, decoder_channels: 256 },
       data: {
         dataset: 'camvid',
         root: '/data/camvid',
@@ -164,7 +164,7 @@ describe('a wrong configuration', () => {
   it('refuses what is no mapping, and tells where YAML itself is wrong', () => {
     expect(problems('- a\n')[0]).toMatch(/^a\.yaml:1:1 got \["a"\]; allowed: a mapping with the keys method, seed/);
     expect(problems(minimal.replace('model:\n  backbone: resnet18', 'model: 3'))[0]).toBe(
-      'a.yaml:2:8 model: got 3; allowed: a mapping with the keys backbone, stem, output_stride',
+      'a.yaml:2:8 model: got 3; allowed: a mapping with the keys backbone, stem, output_stride, decoder_channels',
     );
     expect(problems('method: dssn\nmodel: {backbone: resnet18\n')[0]).toMatch(/^a\.yaml:\d+:\d+ not valid YAML: /);
     expect(problems(`${minimal}seed: 1\nseed: 2\n`)[0]).toMatch(/^a\.yaml:14:1 not valid YAML: Map keys must be unique/);

@@ -24,6 +24,11 @@ const model = z.strictObject({
     '16, 8',
     'Input pixels per cell of the deepest features. 8 keeps more detail and takes about three times the time of layers 3 and 4.',
   ),
+  decoder_channels: field(
+    integer(1).default(256),
+    'an integer of at least 1',
+    'Channels of the two 3x3 convolutions that fuse low and high features (SPEC 2: 256). They are most of the work of a small backbone: 64 makes such a step two to four times as fast.',
+  ),
 });
 
 const data = z.strictObject({

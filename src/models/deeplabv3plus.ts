@@ -13,6 +13,8 @@ export interface ModelOptions {
   readonly classes: number;
   readonly stem?: Stem;
   readonly outputStride?: 8 | 16;
+  /** Channels of the two fusing convolutions: 256 as published. */
+  readonly decoderChannels?: number;
 }
 
 /** Channel masks of one perturbation, already divided by the keep rate: [N, low, 1, 1] and [N, high, 1, 1]. */
@@ -29,9 +31,8 @@ export interface FeatureDrop {
  */
 export type BatchNormRule = 'shared' | 'separate';
 
-/** Channels of the reduced low-level features and of the two fusing convolutions. */
+/** Channels of the reduced low-level features. */
 const reducedChannels = 48;
-const fuseChannels = 256;
 
 export class DeepLabV3Plus extends Module {
   readonly backbone: Backbone;
@@ -42,16 +43,16 @@ export class DeepLabV3Plus extends Module {
 
   constructor(readonly options: ModelOptions) {
     super();
-    const { backbone, classes, stem = 'deep', outputStride = 16 } = options;
+    const { backbone, classes, stem = 'deep', outputStride = 16, decoderChannels = 256 } = options;
     this.backbone = backbones[backbone]({ stem, outputStride });
     const { lowChannels, highChannels } = this.backbone;
     this.head = new ASPP(highChannels, outputStride === 8 ? [12, 24, 36] : [6, 12, 18]);
     this.reduce = new Sequential(convBnRelu(lowChannels, reducedChannels, 1));
     this.fuse = new Sequential([
-      ...convBnRelu(highChannels / 8 + reducedChannels, fuseChannels, 3),
-      ...convBnRelu(fuseChannels, fuseChannels, 3),
+      ...convBnRelu(highChannels / 8 + reducedChannels, decoderChannels, 3),
+      ...convBnRelu(decoderChannels, decoderChannels, 3),
     ]);
-    this.classifier = new Conv2d(fuseChannels, classes, 1, { bias: true });
+    this.classifier = new Conv2d(decoderChannels, classes, 1, { bias: true });
   }
 
   /** Draws the weights that no file gives. */

@@ -5,20 +5,20 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { imagesToTensor } from '../batch/index.ts';
-import { labelTable, resolveDataset } from '../data/catalog/index.ts';
+import { datasetNamed, labelTable } from '../data/catalog/index.ts';
 import { writeShapes } from '../data/catalog/shapes/write.ts';
 import { loadSplit } from '../data/lists.ts';
-import { type TrainBatch, TrainLoader, workersFor } from '../data/loader/index.ts';
+import { type TrainBatch, TrainLoader, type TrainLoaderOptions, workersFor } from '../data/loader/index.ts';
 import { meanCrossEntropy } from '../losses/index.ts';
 import { type Backbone, type BackboneName, backbones, type Stem } from '../models/index.ts';
 import { Conv2d, GlobalAveragePool, initialise, Module } from '../nn/index.ts';
 import { polyRate, Sgd } from '../optim/index.ts';
-import { autocast, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
+import { autocast, type Device, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
 import { saveTensors } from '../train/weights.ts';
 import { bestPrecision, openDevice } from './shared.ts';
-import type { TaskOptions } from './types.ts';
+import type { Reporter } from './types.ts';
 
-export interface PretrainShapesOptions extends TaskOptions {
+export interface PretrainShapesOptions {
   /** The .safetensors file to write. */
   readonly out: string;
   /** Folder for the drawn pictures; it is emptied. */
@@ -29,6 +29,7 @@ export interface PretrainShapesOptions extends TaskOptions {
   readonly backbone: BackboneName;
   readonly stem: Stem;
   readonly threads: 'auto' | number;
+  readonly reporter: Reporter;
 }
 
 const batchSize = 32;
@@ -37,8 +38,8 @@ const size = { width: 128, height: 96 };
 const learningRate = 0.05;
 /** A class is in a crop from this many of its 4225 pixels on. */
 const leastPixels = 24;
-/** The pictures that accuracy is taken on, of the seed after. */
-const heldOut = 96;
+/** The pictures that accuracy is taken on, of the seed after; whole batches. */
+const heldOut = 3 * batchSize;
 
 class TagNetwork extends Module {
   readonly classifier: Conv2d;
@@ -71,12 +72,40 @@ function tagsOf({ labelled }: TrainBatch, classes: number): Tensor {
   return tensor(tags, [batchSize, classes]);
 }
 
-/** Draws the pictures, trains, and writes the backbone's weights in half precision. @returns share of tags guessed right. */
+/** Runs `use` with the images [N, 3, H, W] and the tags [N, K] of every batch. */
+async function eachBatch(
+  options: TrainLoaderOptions,
+  { classes, device }: { readonly classes: number; readonly device: Device },
+  use: (images: Tensor, tags: Tensor, iteration: number) => void,
+): Promise<void> {
+  const loader = new TrainLoader(options);
+  try {
+    for (let iteration = 0; iteration < options.iterations; iteration++) {
+      const batch = await loader.next();
+      using _ = scope();
+      const images = imagesToTensor(batch.labelled.images, [batchSize, cropSize, cropSize], device);
+      const tags = tagsOf(batch, classes).to(device);
+      batch.release();
+      use(images, tags, iteration);
+    }
+  } finally {
+    await loader.close();
+  }
+}
+
+function saveBackbone(out: string, { backbone }: TagNetwork, seed: number): void {
+  using _ = scope();
+  const state = [...backbone.stateDict()].filter(([name]) => !name.endsWith('num_batches_tracked'));
+  const halves = state.map(([name, value]) => [name, value.to('float16')] as const);
+  saveTensors(out, halves, { made_by: 'npm run pretrain:shapes', seed: String(seed) });
+}
+
+/** Draws the pictures, trains, and writes the backbone's weights in half precision. @returns share of the held-out tags guessed right. */
 export async function pretrainShapes(options: PretrainShapesOptions): Promise<number> {
   const { out, data, seed, pictures, iterations, backbone, stem, reporter } = options;
   rmSync(data, { recursive: true, force: true });
   mkdirSync(data, { recursive: true });
-  reporter.start(pictures, 'drawing', { unit: 'picture' });
+  reporter.start(pictures + 1 + heldOut, 'drawing', { unit: 'picture' });
   await writeShapes(data, {
     labelled: pictures,
     unlabelled: 1,
@@ -88,7 +117,7 @@ export async function pretrainShapes(options: PretrainShapesOptions): Promise<nu
   });
   reporter.end();
 
-  const dataset = resolveDataset('shapes', { classes: null, palette: null, labelMap: null });
+  const dataset = datasetNamed('shapes');
   const classes = dataset.classes.length;
   const device = openDevice({ device: 'auto', threads: options.threads });
   const network = new TagNetwork(backbones[backbone]({ stem, outputStride: 16 }), classes);
@@ -114,58 +143,26 @@ export async function pretrainShapes(options: PretrainShapesOptions): Promise<nu
     workers: workersFor('auto'),
   };
 
-  const loader = new TrainLoader({ ...loading, labelled, iterations });
   reporter.start(iterations, 'pretraining');
-  let loss = 0;
-  const began = performance.now();
-  for (let iteration = 0; iteration < iterations; iteration++) {
-    const batch = await loader.next();
-    using _ = scope();
+  await eachBatch({ ...loading, labelled, iterations }, { classes, device }, (images, tags, iteration) => {
     group.learningRate = polyRate(learningRate, iteration, iterations, 0.9);
-    const images = imagesToTensor(batch.labelled.images, [batchSize, cropSize, cropSize], device);
-    const tags = tagsOf(batch, classes).to(device);
-    batch.release();
-    const value = meanCrossEntropy(precise(() => network.forward(images, true)).to('float32'), tags);
-    value.backward();
+    const loss = meanCrossEntropy(precise(() => network.forward(images, true)).to('float32'), tags);
+    loss.backward();
     optimiser.step();
-    loss = value.item();
-    const pace = (iteration + 1) / ((performance.now() - began) / 1000);
-    reporter.update({
-      iteration: iteration + 1,
-      epoch: batch.epoch,
-      losses: { loss },
-      lr: group.learningRate,
-      iterationsPerSecond: pace,
-      imagesPerSecond: pace * batchSize,
-    });
-  }
+    reporter.update({ iteration: iteration + 1, losses: { loss: loss.item() }, lr: group.learningRate });
+  });
   reporter.end();
-  await loader.close();
 
   let right = 0;
-  let all = 0;
-  const testing = new TrainLoader({ ...loading, labelled: val, iterations: Math.floor(heldOut / batchSize) });
-  for (let i = 0; i < Math.floor(heldOut / batchSize); i++) {
-    const batch = await testing.next();
-    using _ = scope();
-    const images = imagesToTensor(batch.labelled.images, [batchSize, cropSize, cropSize], device);
-    const tags = tagsOf(batch, classes).to(device);
-    batch.release();
-    const found = noGrad(() => network.forward(images, false)).argmax(1);
-    right += found.eq(tags).sum().item();
-    all += batchSize * classes;
-  }
-  await testing.close();
-  {
-    using _ = scope();
-    const state = [...network.backbone.stateDict()].filter(([name]) => !name.endsWith('num_batches_tracked'));
-    saveTensors(
-      out,
-      state.map(([name, value]) => [name, value.to('float16')] as const),
-      { made_by: 'dssn pretrain-shapes', seed: String(seed) },
-    );
-  }
+  const batches = heldOut / batchSize;
+  await eachBatch({ ...loading, labelled: val, iterations: batches }, { classes, device }, (images, tags) => {
+    right += noGrad(() => network.forward(images, false).argmax(1))
+      .eq(tags)
+      .sum()
+      .item();
+  });
+  saveBackbone(out, network, seed);
   network.free();
   optimiser.free();
-  return right / all;
+  return right / (heldOut * classes);
 }

@@ -105,6 +105,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
       classes: dataset.classes.length,
       stem: config.model.stem,
       outputStride: config.model.output_stride,
+      decoderChannels: config.model.decoder_channels,
     },
     iterations,
     warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * perEpoch,
