@@ -29,9 +29,6 @@ export function checkLengths(raw: Readonly<Record<string, unknown>>): Problem[] 
 /** Rules between keys that are each valid. */
 export function checkTogether(config: Config): Problem[] {
   const problems: Problem[] = [];
-  const { burn_in, iterations } = config.train;
-  if (iterations !== null && burn_in >= iterations)
-    problems.push({ path: ['train', 'burn_in'], message: `got ${burn_in}; allowed: 0 to ${iterations - 1}, below train.iterations` });
   const { classes, palette, label_map } = config.data;
   if (palette && !classes)
     problems.push({ path: ['data', 'palette'], message: 'a palette of your own needs data.classes, one name a colour' });

@@ -5,7 +5,7 @@ import { type BackboneName, backboneNames, DeepLabV3Plus, type FeatureDrop, type
 
 /**
  * The contract with the field's checkpoints: entries, parameters and the SHA-256 (16 digits) of `name side x side ...` lines of the
- * state dict, in order, at 21 classes; made with the published network in PyTorch 2.13.
+ * state dict, in order, at 21 classes; made with the published network in PyTorch 2.13 (resnet10 and resnet18 by giving it those blocks).
  */
 const contracts: readonly [BackboneName, Stem, number, number, string][] = [
   ['resnet10', 'deep', 146, 6_883_253, 'fb52cfd035a9345c'],

@@ -46,7 +46,7 @@ export class Conv2d extends Layer {
 
 let tracking = true;
 
-/** Runs `f` so that batch norm in training leaves its running statistics alone: it normalises by the batch, and forgets it. */
+/** Runs `f`, which must not be asynchronous, so that batch norm in training leaves its running statistics alone: it normalises by the batch, and forgets it. */
 export function untracked<T>(f: () => T): T {
   const before = tracking;
   tracking = false;
@@ -87,8 +87,8 @@ export class BatchNorm2d extends Layer {
       x,
       this.ownParameters.get('weight')!,
       this.ownParameters.get('bias')!,
-      running && running.get('running_mean')!,
-      running && running.get('running_var')!,
+      running?.get('running_mean') ?? null,
+      running?.get('running_var') ?? null,
       train,
       this.momentum,
       BatchNorm2d.epsilon,

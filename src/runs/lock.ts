@@ -1,5 +1,5 @@
 /** One writer a run folder: two trainings into one folder would spoil both. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ConfigError } from '../base/errors.ts';
@@ -29,6 +29,30 @@ function readHolder(file: string): Holder | undefined {
   }
 }
 
+const isAlive = (holder: Holder | undefined): boolean =>
+  holder !== undefined && holder.host === os.hostname() && holder.process !== process.pid && beginningOf(holder.process) === holder.began;
+
+const inUse = (folder: string, { process: id }: Holder): ConfigError =>
+  new ConfigError(`${folder}: process ${id} is writing this run; wait for it, stop it, or give another --out`);
+
+/** Takes away a lock that counts no more. What is moved is looked at again, since another process may have been faster. */
+function removeStale(folder: string, file: string): void {
+  const moved = `${file}.${process.pid}.stale`;
+  try {
+    renameSync(file, moved);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const holder = readHolder(moved);
+  if (isAlive(holder)) {
+    linkSync(moved, file);
+    rmSync(moved);
+    throw inUse(folder, holder!);
+  }
+  rmSync(moved);
+}
+
 /**
  * Takes the folder for this process; a lock left by a dead process of this machine, or by another machine, does not count.
  * @returns gives the folder back
@@ -36,19 +60,24 @@ function readHolder(file: string): Holder | undefined {
  */
 export function lockRun(folder: string): () => void {
   const file = path.join(folder, '.lock');
-  const stale = existsSync(file);
-  const holder = readHolder(file);
-  const here = holder?.host === os.hostname();
-  if (holder && here && holder.process !== process.pid && beginningOf(holder.process) === holder.began)
-    throw new ConfigError(`${folder}: process ${holder.process} is writing this run; wait for it, stop it, or give another --out`);
   const own: Holder = { host: os.hostname(), process: process.pid, began: beginningOf(process.pid) ?? '' };
-  // Whatever lies there was there before: nobody's. What comes between is a living process's and stays.
-  if (stale) rmSync(file, { force: true });
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(own)}\n`);
   try {
-    // Only one of two that come at the same time makes the file.
-    writeFileSync(file, `${JSON.stringify(own)}\n`, { flag: 'wx' });
-  } catch (cause) {
-    throw new ConfigError(`${folder}: another process has just begun to write this run; wait for it, or give another --out`, { cause });
+    for (;;) {
+      try {
+        // A link appears with its content, and for one of two that come at the same time.
+        linkSync(draft, file);
+        break;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      const holder = readHolder(file);
+      if (isAlive(holder)) throw inUse(folder, holder!);
+      removeStale(folder, file);
+    }
+  } finally {
+    rmSync(draft, { force: true });
   }
   return () => rmSync(file, { force: true });
 }

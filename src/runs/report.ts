@@ -218,7 +218,7 @@ async function pseudoLabels(data: ReportData): Promise<Markup> {
     );
   }
   return html`<section id="pseudo-labels"><h2>What the pseudo-labels looked like</h2>
-<p class="soft small">The teacher labels pictures that nobody labelled; after the warm-up the student learns from the pixels that the selection keeps (white).</p>
+<p class="soft small">The teacher labels pictures that nobody labelled; once it has begun, the student learns from the pixels that the selection keeps (white).</p>
 ${legend(data)}${grid(3, cells)}</section>`;
 }
 

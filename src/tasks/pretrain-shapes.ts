@@ -1,6 +1,6 @@
 /**
  * Makes the backbone that `dssn quickstart` starts from, as ImageNet's stand-in: a small ResNet learns which classes are in
- * crops of drawn pictures of a seed of their own. It is told which classes a crop shows, never where.
+ * crops of drawn pictures of a seed of their own. It is told which classes a crop of 65 pixels shows, never where.
  * Legend: N images, K classes.
  */
 import { mkdirSync, rmSync } from 'node:fs';

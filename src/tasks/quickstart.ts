@@ -35,7 +35,7 @@ export interface QuickstartScale {
 }
 
 /** Few labels, many pictures without; evaluation pictures have a seed far from every other. */
-export const fullScale: QuickstartScale = { labelled: 10, unlabelled: 290, validation: 60, size: { width: 128, height: 96 }, set: [] };
+const fullScale: QuickstartScale = { labelled: 10, unlabelled: 290, validation: 60, size: { width: 128, height: 96 }, set: [] };
 const validationSeedOffset = 1_000_000;
 /** Pictures in the report: those that show the most classes. */
 const picturesShown = 6;
@@ -44,7 +44,7 @@ const pseudoLabelsShown = 4;
 
 /**
  * The two methods, as people read them, and the weights that each is judged by: both of the last iteration. All settings are
- * shared; the learning rate is the best for supervised training (docs/log.md).
+ * shared; the learning rate is one that suits supervised training (docs/log.md).
  */
 const contestants = [
   { method: 'supervised', name: 'supervised', weights: 'latest', judged: 'student, last iteration' },
@@ -152,11 +152,13 @@ function settingsOf(config: Config, scale: QuickstartScale): ReportData['setting
   const { train: t, model, data } = config;
   return [
     ['pictures', `${scale.labelled} labelled, ${scale.unlabelled} unlabelled, ${scale.validation} for evaluation`],
-    ['backbone', `${model.backbone}, pretrained to tell which classes are in drawn pictures of another seed`],
+    ['backbone', `${model.backbone}, pretrained to tell which classes are in crops of other drawn pictures`],
     ['crop', `${data.crop_size} pixels`],
-    ['iterations', `${t.iterations}, of which DSSN learns the first ${t.burn_in} as supervised does`],
+    ['iterations', `${t.iterations}, of which DSSN learns the first ${Math.floor(t.burn_in * t.iterations!)} as supervised does`],
     ['batch', `${t.batch_size} labelled + ${t.batch_size} unlabelled (supervised: ${2 * t.batch_size} labelled)`],
     ['learning rate', String(t.lr)],
+    ['decoder', `${model.decoder_channels} channels`],
+    ['batch norm', `${t.batch_norm} for strong views`],
     ['EMA', String(t.ema)],
     ['precision', t.precision],
     ['seed', String(config.seed)],
@@ -225,8 +227,8 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   const reports: MethodReport[] = [];
   for (const contestant of contestants) {
     const config = configOf(data, contestant, seed, scale.set);
-    const { iterations, burn_in } = config.train;
-    const every = Math.floor((iterations! - burn_in) / pseudoLabelsShown);
+    const burnIn = Math.floor(config.train.burn_in * config.train.iterations!);
+    const every = Math.max(1, Math.floor((config.train.iterations! - burnIn) / pseudoLabelsShown));
     const start = elapsed();
     const folder = join(out, contestant.method);
     const result = await train(
@@ -234,7 +236,7 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
       {
         replace: true,
         pseudoLabels: {
-          wants: (iteration) => iteration > burn_in && (iteration - burn_in) % every === 0,
+          wants: (iteration) => iteration > burnIn && (iteration - burnIn) % every === 0,
           take: (picture) => pseudoLabels.push(picture),
         },
       },

@@ -1,5 +1,5 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { EvalLoader, iterationsPerEpoch, workersFor } from '../data/loader/index.ts';
@@ -12,7 +12,7 @@ import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loo
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
 import { datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
-import { StagedLoader } from './staged-loader.ts';
+import { type Stage, StagedLoader } from './staged-loader.ts';
 import type { TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
 
@@ -35,13 +35,22 @@ async function openSplit(config: Config, usesUnlabelled: boolean, dataset: { nam
 const samplesOf = ({ usesUnlabelled }: Method, { labelled, unlabelled }: Split, batchSize: number) =>
   usesUnlabelled ? { labelled, unlabelled, batchSize } : { labelled, unlabelled: [], batchSize: 2 * batchSize };
 
-/** @throws ConfigError where the burn-in leaves nothing of a run whose length is given in epochs. */
+/** The first part of a run, in which another method learns. */
 function burnInOf(config: Config, method: Method, iterations: number): StepSettings['burnIn'] {
-  const { burn_in } = config.train;
-  if (burn_in === 0 || !method.usesUnlabelled) return undefined;
-  if (burn_in >= iterations)
-    throw new ConfigError(`train.burn_in: got ${burn_in}; allowed: 0 to ${iterations - 1}, below the run's iterations`);
-  return { method: methods.supervised(config), iterations: burn_in };
+  const first = Math.floor(config.train.burn_in * iterations);
+  return first > 0 && method.usesUnlabelled ? { method: methods.supervised(config), iterations: first } : undefined;
+}
+
+/** What each part of a run loads. @throws ConfigError where a list is too short for one batch of it. */
+function stagesOf(own: Stage, burnIn: StepSettings['burnIn'], split: Split, batchSize: number): Stage[] {
+  if (!burnIn) return [own];
+  const first = { ...own, ...samplesOf(burnIn.method, split, batchSize), iterations: burnIn.iterations };
+  try {
+    iterationsPerEpoch(first);
+  } catch (error) {
+    throw new ConfigError(`train.burn_in learns from labelled images alone: ${messageOf(error)}; or set train.burn_in to 0`);
+  }
+  return [first, own];
 }
 
 function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
@@ -90,10 +99,11 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     world: 1,
     workers: workersFor(config.data.workers),
   };
-  const own = { ...loading, ...samplesOf(method, split, config.train.batch_size) };
-  const perEpoch = iterationsPerEpoch(own);
+  const samples = samplesOf(method, split, config.train.batch_size);
+  const perEpoch = iterationsPerEpoch({ ...loading, ...samples });
   const iterations = config.train.iterations ?? config.train.epochs! * perEpoch;
   const burnIn = burnInOf(config, method, iterations);
+  const stages = stagesOf({ ...loading, ...samples, iterations }, burnIn, split, config.train.batch_size);
 
   const device = openDevice(config);
   const { warmup } = config.train;
@@ -127,11 +137,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   let loader: StagedLoader | undefined;
   try {
     if (run.checkpoint) loadLatest(run.checkpoint, stepper, progress);
-    const stages = [
-      ...(burnIn ? [{ ...loading, ...samplesOf(burnIn.method, split, config.train.batch_size), iterations: burnIn.iterations }] : []),
-      { ...own, iterations },
-    ];
-    loader = new StagedLoader(stages, progress.done);
+    loader = new StagedLoader(stages, progress.done, perEpoch);
     const data = describeData(config, dataset);
     const loop: LoopOptions = {
       config,

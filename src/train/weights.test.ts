@@ -22,7 +22,8 @@ const data: DataDescription = {
   mode: 'original',
   cropSize: 129,
 };
-const build = (seed = 1) => new DeepLabV3Plus({ backbone: 'resnet18', classes: 2, stem: 'standard', outputStride: 8 }).initialise(seed);
+const build = (seed = 1) =>
+  new DeepLabV3Plus({ backbone: 'resnet18', classes: 2, stem: 'standard', outputStride: 8, decoderChannels: 32 }).initialise(seed);
 const bytes = (t: Tensor) => Buffer.from(t.toBytes()).toString('base64');
 const state = (network: DeepLabV3Plus) => new Map([...network.stateDict()].map(([name, t]) => [name, bytes(t)]));
 

@@ -1,6 +1,6 @@
 /**
  * Networks and optimiser state as safetensors. A file of a network says in its metadata which network it is of, so that it can
- * be opened without a configuration: `format` (a version), `model` (JSON: backbone, classes, stem, outputStride), and what
+ * be opened without a configuration: `format` (a version), `model` (JSON: backbone, classes, stem, outputStride, decoderChannels), and what
  * prediction needs (`classes`, `palette`, `long_side`, ...) as JSON under `data`.
  */
 import { CheckpointError } from '../base/errors.ts';

@@ -25,7 +25,7 @@ const reporter: Reporter = {
 const set = [
   'train.iterations=4',
   'train.batch_size=2',
-  'train.burn_in=1',
+  'train.burn_in=0.25',
   'train.eval_every=2',
   'data.crop_size=33',
   'threads=1',
@@ -60,6 +60,7 @@ describe('quickstart', () => {
     for (const name of classes) expect(report).toContain(name);
     expect(report).not.toMatch(/(src|href)="(?!data:)/);
     expect(report).toContain('What the pseudo-labels looked like');
+    for (const iteration of [2, 3, 4]) expect(report).toContain(`iteration ${iteration}`);
     const sheet = await decodeImage(join(out, 'comparison.png'));
     expect(sheet.width).toBeGreaterThan(4 * 48);
     expect(notes.at(-1)).toMatch(/next: npx dssn predict --run .*dssn/);
@@ -73,10 +74,21 @@ describe('quickstart', () => {
       expect(existsSync(join(out, 'data', image.replace('images/', 'masks/').replace('.jpg', '.png')))).toBe(false);
   });
 
-  it('stops at a signal, with what was trained', async () => {
+  it('stops at a signal while it draws, without lists', async () => {
     const controller = new AbortController();
     controller.abort();
     const stopped = await quickstart({ out, seed: 5, reporter, command: ['quickstart'], signal: controller.signal }, scale);
     expect(stopped.status).toBe('interrupted');
+    expect(existsSync(join(out, 'data', 'splits', 'val.txt'))).toBe(false);
+  });
+
+  it('stops at a signal while it trains, with what was learnt', async () => {
+    const controller = new AbortController();
+    const update: Reporter['update'] = ({ losses, iteration }) => {
+      if (losses && iteration === 2) controller.abort();
+    };
+    const options = { out, seed: 5, reporter: { ...reporter, update }, command: ['quickstart'], signal: controller.signal };
+    expect((await quickstart(options, scale)).status).toBe('interrupted');
+    expect(RunFolder.open(join(out, 'supervised')).weights('latest')?.mark.iteration).toBe(2);
   });
 });

@@ -25,8 +25,8 @@ afterAll(() => rmSync(set.root, { recursive: true }));
 
 const command = (run: string, workers: number, ...more: string[]): string[] => [
   ...['train', '--config', set.config, '--out', run, '--set', 'train.iterations=8', '--set', 'train.eval_every=8'],
-  // The stops lie on both sides of the end of the burn-in.
-  ...['--set', 'train.burn_in=3', '--set', `data.workers=${workers}`, ...more],
+  // Three iterations: stops lie before and after its end.
+  ...['--set', 'train.burn_in=0.4', '--set', `data.workers=${workers}`, ...more],
 ];
 
 /** The bytes of a run's last weights. */
@@ -100,7 +100,7 @@ describe('a run that is stopped', () => {
 
   it('in the middle of its last evaluation evaluates after --resume', async () => {
     const run = join(set.root, 'evaluating');
-    const config = loadConfig(set.config, ['train.iterations=8', 'train.eval_every=8', 'train.burn_in=3', 'data.workers=0']);
+    const config = loadConfig(set.config, ['train.iterations=8', 'train.eval_every=8', 'train.burn_in=0.4', 'data.workers=0']);
     const stop = new AbortController();
     const reporter = reporterOf(({ iteration }) => {
       if (iteration === 8) stop.abort();

@@ -122,7 +122,7 @@ describe('a run of DSSN', () => {
       ['supervised', 'burn-in'],
       ['dssn', 'burn-in-dssn'],
     ].map(([method, name]) => ({ method: method!, run: join(set.root, name!) }));
-    for (const { method, run } of runs) resultOf(await train(run, `method=${method}`, 'train.burn_in=2', 'train.eval_every=2'));
+    for (const { method, run } of runs) resultOf(await train(run, `method=${method}`, 'train.burn_in=0.5', 'train.eval_every=2'));
     const [supervised, dssn] = runs.map(({ run }) => RunFolder.open(run).events());
     const evaluated = (events = supervised!) => events.find((event) => event.type === 'eval')!;
     expect(evaluated(dssn)).toMatchObject({ iteration: 2, student: evaluated().student, teacher: evaluated().teacher! });

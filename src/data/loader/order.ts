@@ -40,7 +40,7 @@ export function iterationsPerEpoch(options: {
   const each = Math.ceil(Math.max(labelled.length, unlabelled.length) / world);
   const lists = `${labelled.length} labelled and ${unlabelled.length} unlabelled images`;
   const processes = world === 1 ? '' : ` on each of ${world} processes`;
-  // Labelled images alone means method supervised, whose batch is twice train.batch_size.
+  // Labelled images alone means method supervised, or a burn-in: their batch is twice train.batch_size.
   const most = unlabelled.length === 0 ? Math.floor(each / 2) : each;
   const remedy = most > 0 ? `; set train.batch_size to at most ${most}, or list more images` : '; list more images';
   throw new ConfigError(`train.batch_size: ${lists} are too few for one batch of ${batchSize}${processes}${remedy}`);

@@ -51,14 +51,14 @@ const sameSize = (a: { width: number; height: number }, b: { width: number; heig
   a.width === b.width && a.height === b.height;
 
 /**
- * An image beside its mask. Masks know no turn (EXIF orientation): as the field's programs do, the image is taken as it is stored,
- * unless the mask has the size of the turned image.
+ * An image beside its mask. A mask says nothing of a turn (EXIF orientation), so the image is taken as it is stored, as Pillow
+ * does, unless only the turned image has the mask's size. Images without a mask are turned: that is how people see them.
  */
-async function decodeBesideMask(path: string, mask: LabelMap): Promise<Rgb> {
-  const stored = await decodeImage(path, false);
-  if (sameSize(stored, mask)) return stored;
-  const turned = await decodeImage(path);
-  return sameSize(turned, mask) ? turned : stored;
+async function decodePair(imagePath: string, maskPath: string): Promise<{ image: Rgb; mask: LabelMap }> {
+  const [stored, mask] = await Promise.all([decodeImage(imagePath, false), decodeLabelMap(maskPath)]);
+  if (sameSize(stored, mask)) return { image: stored, mask };
+  const turned = await decodeImage(imagePath);
+  return { image: sameSize(turned, mask) ? turned : stored, mask };
 }
 
 /**
@@ -69,8 +69,7 @@ export async function decodeSample(root: string, sample: Sample, table?: Uint8Ar
   const imagePath = join(root, sample.image);
   if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
   const maskPath = join(root, sample.mask);
-  const stored = await decodeLabelMap(maskPath);
-  const image = await decodeBesideMask(imagePath, stored);
+  const { image, mask: stored } = await decodePair(imagePath, maskPath);
   if (!sameSize(image, stored)) {
     throw new DataError(
       `${maskPath} has ${stored.width} x ${stored.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
