@@ -40,7 +40,7 @@ describe('wrong usage ends with 2 and says what was meant', () => {
     [['trian'], /unknown command 'trian'\n\(Did you mean train\?\)/],
     [['train', '--confg', 'x'], /unknown option '--confg'\n\(Did you mean --config\?\)/],
     [['train', '--out', 'x'], /required option '--config <file>' not specified/],
-    [['bench', 'step', '--backbone', 'resnet19'], /'resnet19' is invalid\. Allowed choices are resnet18, resnet34/],
+    [['bench', 'step', '--backbone', 'resnet19'], /'resnet19' is invalid\. Allowed choices are resnet10, resnet18/],
     [['bench', 'step', '--crop', '0'], /'0' is invalid\. Allowed: an integer of at least 1\./],
     [['bench', 'loader', 'x', 'y', '--seconds', '-1'], /Allowed: a number above 0\./],
     [['predict', 'x.png', '--out', 'y'], /exactly one of --run and --checkpoint must be given; neither is/],
