@@ -107,6 +107,12 @@ describe('training on bad input', () => {
       },
     ],
     [
+      'a burn-in with fewer labelled images than its batch',
+      2,
+      /train\.burn_in learns from labelled images alone: train\.batch_size: 3 labelled and 0 unlabelled images are too few for one batch of 4; .*or set train\.burn_in to 0$/,
+      () => [splitOf(linesOf(namesOf('labeled').slice(0, 3))), 'train.burn_in=0.5'],
+    ],
+    [
       'fewer classes than the label maps hold',
       1,
       /\/masks\/\w+\.png: label 2 \(row \d+, column \d+\) is not allowed; allowed: 0\.\.1, 255; /,
