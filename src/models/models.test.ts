@@ -117,6 +117,12 @@ describe('DeepLabV3+', () => {
       });
     const plain = trained((network) => network.forward(x, true));
     expect(trained((network) => network.forwardWithDrops(x, true, [drop(0), drop(1)], 'separate')[0]!)).toEqual(plain);
+    noGrad(() => {
+      const network = build().to('float64');
+      const both = (['shared', 'separate'] as const).map((rule) => network.forwardWithDrops(x, false, [drop(0), drop(1)], rule));
+      expect(both.map((outputs) => outputs.length)).toEqual([3, 3]);
+      for (const k of [0, 1, 2]) expect(ops.max(ops.absolute(both[0]![k]!.sub(both[1]![k]!))).item(), `output ${k}`).toBeLessThan(1e-12);
+    });
     const shared = trained((network) => network.forwardWithDrops(x, true, [drop(0), drop(1)], 'shared')[0]!);
     expect(shared.clean).not.toEqual(plain.clean);
     expect(shared.running).not.toEqual(plain.running);

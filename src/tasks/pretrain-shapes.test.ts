@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
 import { readSafetensors } from '../formats/safetensors.ts';
 import { DeepLabV3Plus } from '../models/index.ts';
-import { scope } from '../torch/index.ts';
+import { ops, scope } from '../torch/index.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { pretrainShapes } from './pretrain-shapes.ts';
 import type { Progress } from './types.ts';
@@ -45,5 +45,11 @@ it('that is shipped fits, and is below 10 MiB', () => {
   using _ = scope();
   const net = network();
   loadPretrained(shipped, net);
+  const state = [...net.backbone.stateDict()].filter(([name]) => !name.endsWith('tracked'));
+  for (const [name, values] of state) {
+    const [least, most] = [values.mul(-1), values].map((t) => ops.max(t).item()) as [number, number];
+    expect(Number.isFinite(least) && Number.isFinite(most), name).toBe(true);
+    if (name.endsWith('running_var')) expect(-least, name).toBeGreaterThan(0);
+  }
   expect(statSync(shipped).size).toBeLessThan(10 * 2 ** 20);
 });

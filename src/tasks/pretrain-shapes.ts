@@ -13,7 +13,8 @@ import { meanCrossEntropy } from '../losses/index.ts';
 import { type Backbone, type BackboneName, backbones, type Stem } from '../models/index.ts';
 import { Conv2d, GlobalAveragePool, initialise, Module } from '../nn/index.ts';
 import { polyRate, Sgd } from '../optim/index.ts';
-import { autocast, type Device, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
+import { type Device, noGrad, scope, type Tensor, tensor } from '../torch/index.ts';
+import { inPrecision } from '../train/step.ts';
 import { saveTensors } from '../train/weights.ts';
 import { bestPrecision, openDevice } from './shared.ts';
 import type { Reporter } from './types.ts';
@@ -125,7 +126,6 @@ export async function pretrainShapes(options: PretrainShapesOptions): Promise<nu
   network.to(device).trainable(true);
   const group = { parameters: [...network.namedParameters()], learningRate };
   const optimiser = new Sgd([group], { momentum: 0.9, weightDecay: 1e-4 });
-  const precise = (forward: () => Tensor): Tensor => (bestPrecision() === 'bf16' ? autocast(device, 'bfloat16', forward) : forward());
   const { labelled, val } = loadSplit(dataset, data, 'quickstart');
   const loading = {
     root: data,
@@ -146,7 +146,7 @@ export async function pretrainShapes(options: PretrainShapesOptions): Promise<nu
   reporter.start(iterations, 'pretraining');
   await eachBatch({ ...loading, labelled, iterations }, { classes, device }, (images, tags, iteration) => {
     group.learningRate = polyRate(learningRate, iteration, iterations, 0.9);
-    const loss = meanCrossEntropy(precise(() => network.forward(images, true)).to('float32'), tags);
+    const loss = meanCrossEntropy(inPrecision(bestPrecision(), device, () => network.forward(images, true)).to('float32'), tags);
     loss.backward();
     optimiser.step();
     reporter.update({ iteration: iteration + 1, losses: { loss: loss.item() }, lr: group.learningRate });

@@ -20,7 +20,7 @@ import { type MethodReport, type ReportData, type ReportPicture, writeReport } f
 import { predictImage } from '../train/evaluate.ts';
 import type { PseudoLabelPicture } from '../train/loop.ts';
 import { openNetwork } from '../train/weights.ts';
-import { bestPrecision, datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
+import { bestPrecision, burnInIterations, datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
 import { train } from './train.ts';
 import type { QuickstartOptions, QuickstartResult } from './types.ts';
 
@@ -154,7 +154,7 @@ function settingsOf(config: Config, scale: QuickstartScale): ReportData['setting
     ['pictures', `${scale.labelled} labelled, ${scale.unlabelled} unlabelled, ${scale.validation} for evaluation`],
     ['backbone', `${model.backbone}, pretrained to tell which classes are in crops of other drawn pictures`],
     ['crop', `${data.crop_size} pixels`],
-    ['iterations', `${t.iterations}, of which DSSN learns the first ${Math.floor(t.burn_in * t.iterations!)} as supervised does`],
+    ['iterations', `${t.iterations}, of which DSSN learns the first ${burnInIterations(config, t.iterations!)} as supervised does`],
     ['batch', `${t.batch_size} labelled + ${t.batch_size} unlabelled (supervised: ${2 * t.batch_size} labelled)`],
     ['learning rate', String(t.lr)],
     ['decoder', `${model.decoder_channels} channels`],
@@ -227,8 +227,9 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   const reports: MethodReport[] = [];
   for (const contestant of contestants) {
     const config = configOf(data, contestant, seed, scale.set);
-    const burnIn = Math.floor(config.train.burn_in * config.train.iterations!);
-    const every = Math.max(1, Math.floor((config.train.iterations! - burnIn) / pseudoLabelsShown));
+    const iterations = config.train.iterations!;
+    const burnIn = burnInIterations(config, iterations);
+    const every = Math.max(1, Math.floor((iterations - burnIn) / pseudoLabelsShown));
     const start = elapsed();
     const folder = join(out, contestant.method);
     const result = await train(

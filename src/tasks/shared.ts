@@ -26,6 +26,9 @@ export function openDevice(config: Pick<Config, 'device' | 'threads'>): Device {
   );
 }
 
+/** Iterations at the start of a run of this length that learn from labelled images alone. */
+export const burnInIterations = ({ train }: Config, iterations: number): number => Math.floor(train.burn_in * iterations);
+
 export function describeData(config: Config, dataset: Dataset): DataDescription {
   return {
     classes: dataset.classes,

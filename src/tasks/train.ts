@@ -2,7 +2,7 @@
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
-import { EvalLoader, iterationsPerEpoch, workersFor } from '../data/loader/index.ts';
+import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader, workersFor } from '../data/loader/index.ts';
 import { type Method, methods } from '../methods/index.ts';
 import { inspectRun, RunFolder, RunWriter } from '../runs/folder.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
@@ -11,8 +11,7 @@ import { loadLatest, noProgress, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
-import { datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
-import { type Stage, StagedLoader } from './staged-loader.ts';
+import { burnInIterations, datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
 import type { TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
 
@@ -37,7 +36,7 @@ const samplesOf = ({ usesUnlabelled }: Method, { labelled, unlabelled }: Split, 
 
 /** The first part of a run, in which another method learns. */
 function burnInOf(config: Config, method: Method, iterations: number): StepSettings['burnIn'] {
-  const first = Math.floor(config.train.burn_in * iterations);
+  const first = burnInIterations(config, iterations);
   return first > 0 && method.usesUnlabelled ? { method: methods.supervised(config), iterations: first } : undefined;
 }
 

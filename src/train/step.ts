@@ -40,6 +40,12 @@ export interface StepValues {
 /** Share of channels that feature perturbation drops. */
 const dropRate = 0.5;
 
+/** A network's forward pass: under autocast in bf16. */
+export function inPrecision<T>(precision: 'fp32' | 'bf16', device: Device, forward: () => T): T {
+  if (precision === 'fp32') return forward();
+  return (autocast as <U>(device: Device, dtype: 'bfloat16', f: () => U) => U)(device, 'bfloat16', forward);
+}
+
 export class Stepper {
   readonly student: DeepLabV3Plus;
   readonly teacher: DeepLabV3Plus;
@@ -80,11 +86,7 @@ export class Stepper {
     this.#optimiser.load(state);
   }
 
-  /** Networks' forward passes: under autocast in bf16. */
-  readonly precision = <T>(forward: () => T): T =>
-    this.settings.train.precision === 'bf16'
-      ? (autocast as <U>(device: Device, dtype: 'bfloat16', f: () => U) => U)(this.settings.device, 'bfloat16', forward)
-      : forward();
+  readonly precision = <T>(forward: () => T): T => inPrecision(this.settings.train.precision, this.settings.device, forward);
 
   /** Channel masks: each image's a stream of its own, so that they do not depend on how a batch is dealt to processes. */
   #drop(iteration: number, n: number, images: number): FeatureDrop {

@@ -25,7 +25,7 @@ afterAll(() => rmSync(set.root, { recursive: true }));
 
 const command = (run: string, workers: number, ...more: string[]): string[] => [
   ...['train', '--config', set.config, '--out', run, '--set', 'train.iterations=8', '--set', 'train.eval_every=8'],
-  // Three iterations: stops lie before and after its end.
+  // Three iterations of eight, so that runs go on over its end; stops at its very end are in staged-loader.test.ts.
   ...['--set', 'train.burn_in=0.4', '--set', `data.workers=${workers}`, ...more],
 ];
 

@@ -6,7 +6,6 @@ import { decode, encode } from 'fast-png';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../base/errors.ts';
-import { decodeSample } from '../loader/source.ts';
 import { decodeImage } from './image.ts';
 import { decodeLabelMap } from './label-map.ts';
 
@@ -73,25 +72,6 @@ describe('decodeImage', () => {
       4,
       pixel(await decodeImage(file('plain.jpg', await raw(halves).jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer())), 0, 1),
     ]);
-  });
-
-  it('beside a mask takes the orientation that fits it, the stored one first', async () => {
-    const jpeg = await raw(halves).withMetadata({ orientation: 6 }).jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer();
-    file('turned.jpg', jpeg);
-    const table = new Uint8Array(256);
-    for (const [width, height] of [
-      [6, 4],
-      [4, 6],
-    ] as const) {
-      file('mask.png', encode({ width, height, data: new Uint8Array(24), channels: 1, depth: 8 }));
-      const { image } = await decodeSample(folder, { id: 'a', image: 'turned.jpg', mask: 'mask.png' }, table);
-      expect([image.width, image.height]).toEqual([width, height]);
-    }
-    file('mask.png', encode({ width: 5, height: 4, data: new Uint8Array(20), channels: 1, depth: 8 }));
-    await expect(decodeSample(folder, { id: 'a', image: 'turned.jpg', mask: 'mask.png' }, table)).rejects.toThrow(
-      /5 x 4 pixels, its image .* has 6 x 4/,
-    );
-    expect((await decodeSample(folder, { id: 'a', image: 'turned.jpg' })).image.width).toBe(4);
   });
 
   it('refuses every truncation of a JPEG, and of a PNG before its last chunk, by name', async () => {

@@ -36,6 +36,7 @@ describe('writeShapes', () => {
     const other = mkdtempSync(join(tmpdir(), 'dssn-shapes-'));
     const whole = await writeShapes(other, { ...OPTIONS, signal: stop.signal, onProgress: (done) => done === 2 && stop.abort() });
     expect([whole, readdirSync(join(other, 'images')).length]).toEqual([false, 2]);
+    expect(readdirSync(join(other, 'splits'), { recursive: true })).toEqual(['quickstart']);
     rmSync(other, { recursive: true });
   });
 

@@ -1,6 +1,6 @@
 /** The batches of a run in stages, each with a loader of its own: a burn-in on labelled images, then the method's batches. */
-import { invariant } from '../base/assert.ts';
-import { type TrainBatch, TrainLoader, type TrainLoaderOptions } from '../data/loader/index.ts';
+import { invariant } from '../../base/assert.ts';
+import { type TrainBatch, TrainLoader, type TrainLoaderOptions } from './train-loader.ts';
 
 /** `iterations`: where the stage ends, counted from the start of the run. */
 export type Stage = Omit<TrainLoaderOptions, 'startIteration'>;

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { afterAll, expect, it } from 'vitest';
-import { copyOf, optionsFor, writeFixture } from '../../test/support/image-set.ts';
-import { TrainLoader } from '../data/loader/index.ts';
+import { copyOf, optionsFor, writeFixture } from '../../../test/support/image-set.ts';
 import { StagedLoader } from './staged-loader.ts';
+import { TrainLoader } from './train-loader.ts';
 
 const fixture = writeFixture(11);
 afterAll(() => rmSync(fixture.root, { recursive: true }));
