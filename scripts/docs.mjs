@@ -10,7 +10,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What only exists after set-up or a run, or is a place on the reader's machine. */
 const MADE_LATER = /^(?:dist|node_modules|runs|native\/build|quickstart|coverage)(?:\/|$)/;
 /** A path below a folder of ours, or a file in the root. */
-const OURS = /^(?:\.\.?\/)*(?:\.ci|bench|bin|configs|docs|native|scripts|setup|splits|src|test|weights|web)\/[\w./-]*$|^[\w-]+\.(?:md|json|ts)$/;
+const OURS =
+  /^(?:\.\.?\/)*(?:\.ci|bench|bin|configs|docs|native|scripts|setup|splits|src|test|weights|web)\/[\w./-]*$|^[\w-]+\.(?:md|json|ts)$/;
 
 /**
  * @param {string} file relative to the root
