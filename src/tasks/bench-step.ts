@@ -1,18 +1,19 @@
 /** `dssn bench step`: the time of a training step, as the training loop takes it, on made-up images. */
 
 import { random } from '../base/random.ts';
-import { configSchema } from '../config/schema.ts';
+import { parseConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import type { Views } from '../methods/index.ts';
 import { methods } from '../methods/index.ts';
 import { type Device, engineInfo, liveTensors, ops, synchronize, type Tensor, tensor } from '../torch/index.ts';
 import { Stepper } from '../train/step.ts';
-import { openDevice } from './shared.ts';
+import { modelOf, openDevice } from './shared.ts';
 import type { BenchStepOptions, BenchStepResult } from './types.ts';
 
 /** Steps before the clock starts: memory is allocated, kernels are chosen. */
 const warmupSteps = 2;
 
-function madeUpViews({ batch, crop, nclass }: BenchStepOptions, device: Device): Views {
+function madeUpViews(batch: number, crop: number, nclass: number, device: Device): Views {
   const stream = random('bench step');
   const image = (): Tensor => {
     const values = Float32Array.from({ length: batch * crop * crop * 3 }, () => stream.normal());
@@ -36,29 +37,33 @@ function madeUpViews({ batch, crop, nclass }: BenchStepOptions, device: Device):
   };
 }
 
+/** What the options say, the published settings for all else, and `set` over both. @throws ConfigError for a wrong override. */
+function configOf({ method, backbone, crop, batch, iters, bf16, device, threads, set }: BenchStepOptions): Config {
+  const base = {
+    method,
+    device,
+    threads,
+    model: { backbone },
+    data: { dataset: 'folder', root: '.', split: 'none', crop_size: crop },
+    train: { batch_size: batch, iterations: warmupSteps + iters, lr: 1e-3, lr_multi: 10, precision: bf16 ? 'bf16' : 'fp32' },
+  };
+  return parseConfig(JSON.stringify(base), 'bench step', set);
+}
+
 export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
-  const { batch, nclass, iters, reporter } = options;
-  const device = openDevice({ device: options.device, threads: options.threads });
-  const defaults = configSchema.shape;
-  const stepper = new Stepper(methods[options.method]({ loss: defaults.loss.parse({}), select: defaults.select.parse({}) }), {
+  const { nclass, iters, reporter } = options;
+  const config = configOf(options);
+  const device = openDevice(config);
+  const stepper = new Stepper(methods[config.method](config), {
     seed: 0,
     device,
-    model: { backbone: options.backbone, classes: nclass },
+    model: modelOf(config, nclass),
     iterations: warmupSteps + iters,
     warmupIterations: 1,
-    train: {
-      lr: 1e-3,
-      lr_multi: 10,
-      momentum: 0.9,
-      weight_decay: 1e-4,
-      power: 0.9,
-      ema: 0.996,
-      ema_warmup: false,
-      precision: options.bf16 ? 'bf16' : 'fp32',
-      batch_norm: 'shared',
-    },
+    train: config.train,
   });
-  const views = !stepper.method.usesUnlabelled ? madeUpViews({ ...options, batch: 2 * batch }, device) : madeUpViews(options, device);
+  const batch = config.train.batch_size * (stepper.method.usesUnlabelled ? 1 : 2);
+  const views = madeUpViews(batch, config.data.crop_size, nclass, device);
   const times: number[] = [];
   let before = { memory: 0, tensors: 0 };
   reporter.start(warmupSteps + iters, 'bench step');

@@ -1,6 +1,6 @@
 /** `dssn evaluate`: mIoU of a run's weights on a list of images. */
 import { resolve } from 'node:path';
-import { CheckpointError, ConfigError, DataError } from '../base/errors.ts';
+import { CheckpointError, DataError } from '../base/errors.ts';
 import { checkFiles, loadSplit, readList } from '../data/lists.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import { RunFolder } from '../runs/folder.ts';
@@ -11,14 +11,15 @@ import type { EvaluateOptions, EvaluateResult } from './types.ts';
 
 /**
  * Evaluates on the run's own validation list, or on another list and root.
- * @throws CheckpointError for a run without such weights, or for weights of other classes; DataError for images that cannot be used.
+ * @throws CheckpointError for a run without such weights, or for weights of other classes; DataError for images that cannot be used;
+ * the signal's reason when it aborts.
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
   const { reporter } = options;
   const run = RunFolder.open(options.run);
   const { config } = run;
   const weights = run.weightsFile(options.weights);
-  const device = openDevice({ device: 'auto', threads: config.threads });
+  const device = openDevice({ device: options.device ?? 'auto', threads: config.threads });
   const { dataset, labelMap } = datasetOf(config);
   const { network, data } = openNetwork(weights);
   if (data.classes.join() !== dataset.classes.join())
@@ -40,6 +41,6 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   });
   reporter.end();
   network.free();
-  if (!result) throw new ConfigError('evaluation was interrupted');
+  if (!result) throw options.signal!.reason;
   return { ...result.scores[0]!, images: result.images, weights };
 }

@@ -73,7 +73,7 @@ function weightsOf(options: PredictOptions): string {
 export async function predict(options: PredictOptions): Promise<PredictResult> {
   const { out, reporter, signal } = options;
   const inputs = inputsOf(options.inputs, out);
-  const device = openDevice({ device: 'auto', threads: 'auto' });
+  const device = openDevice({ device: options.device ?? 'auto', threads: 'auto' });
   const { network, data } = openNetwork(weightsOf(options));
   network.to(device);
   const viewing = { ...viewingOf(data, options.tta, device), mode: data.mode === 'center_crop' ? ('original' as const) : data.mode };

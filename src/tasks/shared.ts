@@ -2,6 +2,7 @@
 import { ConfigError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type Dataset, labelTable, resolveDataset } from '../data/catalog/index.ts';
+import type { ModelOptions } from '../models/index.ts';
 import { type Device, engineInfo, setThreads } from '../torch/index.ts';
 import type { Viewing } from '../train/evaluate.ts';
 import type { DataDescription } from '../train/weights.ts';
@@ -28,6 +29,15 @@ export function openDevice(config: Pick<Config, 'device' | 'threads'>): Device {
 
 /** Iterations at the start of a run of this length that learn from labelled images alone. */
 export const burnInIterations = ({ train }: Config, iterations: number): number => Math.floor(train.burn_in * iterations);
+
+/** The network that a configuration describes. */
+export const modelOf = ({ model }: Config, classes: number): ModelOptions => ({
+  backbone: model.backbone,
+  classes,
+  stem: model.stem,
+  outputStride: model.output_stride,
+  decoderChannels: model.decoder_channels,
+});
 
 export function describeData(config: Config, dataset: Dataset): DataDescription {
   return {

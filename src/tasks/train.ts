@@ -11,7 +11,7 @@ import { loadLatest, noProgress, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
-import { burnInIterations, datasetOf, describeData, openDevice, viewingOf } from './shared.ts';
+import { burnInIterations, datasetOf, describeData, modelOf, openDevice, viewingOf } from './shared.ts';
 import type { TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
 
@@ -109,13 +109,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   const stepper = new Stepper(method, {
     seed: config.seed,
     device,
-    model: {
-      backbone: config.model.backbone,
-      classes: dataset.classes.length,
-      stem: config.model.stem,
-      outputStride: config.model.output_stride,
-      decoderChannels: config.model.decoder_channels,
-    },
+    model: modelOf(config, dataset.classes.length),
     iterations,
     warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * perEpoch,
     ...(burnIn && { burnIn }),

@@ -79,6 +79,8 @@ export interface EvaluateOptions extends TaskOptions {
   readonly data?: string;
   /** Another list than the validation list of the run's dataset. */
   readonly list?: string;
+  /** `auto` by default: the first GPU if there is one, else the CPU. */
+  readonly device?: string;
 }
 
 export interface EvaluateResult extends Scores {
@@ -96,6 +98,8 @@ export interface PredictOptions extends TaskOptions {
   /** Images, and folders whose images are all taken. */
   readonly inputs: readonly string[];
   readonly tta: boolean;
+  /** `auto` by default: the first GPU if there is one, else the CPU. */
+  readonly device?: string;
 }
 
 /** One image's files: the label map as a PNG of class indices with the palette, and the colours over the image. */
@@ -138,6 +142,8 @@ export interface BenchStepOptions extends TaskOptions {
   readonly bf16: boolean;
   readonly iters: number;
   readonly device: string;
+  /** `key=value` overrides of the configuration that the options above make: model, train, select, loss. */
+  readonly set: readonly string[];
 }
 
 /** Names as in the JSON. Seconds, MB of 10^6 bytes. */

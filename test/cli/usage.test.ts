@@ -17,10 +17,10 @@ describe('help', () => {
   it.each([
     ['quickstart', ['--out', '--seed', '--json']],
     ['train', ['--config', '--set', '--out', '--resume', '--json']],
-    ['evaluate', ['--run', '--weights', '--tta', '--data', '--list', '--json']],
-    ['predict', ['--run', '--checkpoint', '--weights', '--out', '--json']],
+    ['evaluate', ['--run', '--weights', '--tta', '--device', '--data', '--list', '--json']],
+    ['predict', ['--run', '--checkpoint', '--weights', '--out', '--device', '--json']],
     ['doctor', ['--json']],
-    ['bench step', ['--backbone', '--nclass', '--crop', '--batch', '--threads', '--bf16', '--iters', '--json']],
+    ['bench step', ['--backbone', '--nclass', '--crop', '--batch', '--threads', '--bf16', '--iters', '--set', '--json']],
     ['bench loader', ['--crop', '--workers', '--seconds', '--json']],
   ])('of %s names its options and shows an example', async (command, options) => {
     const { code, stdout } = await dssn([...command.split(' '), '--help']);
@@ -42,6 +42,7 @@ describe('wrong usage ends with 2 and says what was meant', () => {
     [['train', '--out', 'x'], /required option '--config <file>' not specified/],
     [['bench', 'step', '--backbone', 'resnet19'], /'resnet19' is invalid\. Allowed choices are resnet10, resnet18/],
     [['bench', 'step', '--crop', '0'], /'0' is invalid\. Allowed: an integer of at least 1\./],
+    [['bench', 'step', '--set', 'train.lrr=1'], /--set train\.lrr=1: unknown key train\.lrr; did you mean train\.lr\?/],
     [['bench', 'loader', 'x', 'y', '--seconds', '-1'], /Allowed: a number above 0\./],
     [['predict', 'x.png', '--out', 'y'], /exactly one of --run and --checkpoint must be given; neither is/],
     [['predict', 'x.png', '--out', 'y', '--run', 'r', '--checkpoint', 'c'], /both are/],

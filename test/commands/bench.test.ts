@@ -7,8 +7,9 @@ import { dssn, projectRoot } from './command.ts';
 import { writePhotographs } from './pictures.ts';
 
 it('bench step prints its fixed keys; a step leaves no tensor behind', async () => {
-  const size = ['--backbone', 'resnet18', '--nclass', '3', '--crop', '33', '--batch', '1', '--threads', '1', '--device', 'cpu'];
-  const { code, stdout } = await dssn('bench', 'step', ...size, '--iters', '3', '--json');
+  const size = ['--backbone', 'resnet18', '--nclass', '3', '--crop', '33', '--batch', '1', '--threads', '2', '--device', 'cpu'];
+  const set = ['--set', 'threads=1', '--set', 'model.decoder_channels=8'];
+  const { code, stdout } = await dssn('bench', 'step', ...size, ...set, '--iters', '3', '--json');
   expect(code).toBe(0);
   const result = JSON.parse(stdout) as Record<string, number>;
   expect(result).toEqual({

@@ -2,7 +2,14 @@ import { Argument, type Command, Option } from 'commander';
 import { backbones, methods } from '../../config/names.ts';
 import type { BenchLoaderOptions, BenchStepOptions } from '../../tasks/types.ts';
 import type { Context } from '../context.ts';
-import { integer, positive } from '../values.ts';
+import { gather, integer, positive } from '../values.ts';
+
+interface BenchFlags {
+  readonly threads?: number;
+  readonly bf16?: boolean;
+  readonly set?: readonly string[];
+  readonly json?: boolean;
+}
 
 const jsonHelp = 'print the numbers as JSON on stdout, all else on stderr';
 
@@ -27,18 +34,20 @@ export function addBench(program: Command, context: Context): void {
     .option('--threads <t>', "the engine's threads (default: one a physical core)", integer(1))
     .option('--device <device>', 'cpu, cuda:0, ...', 'cpu')
     .option('--bf16', 'forward passes in bfloat16')
+    .option('--set <key=value>', 'a key of the configuration (model, train, select, loss); may be given many times', gather)
     .option('--iters <k>', 'steps to measure', integer(1), 10)
     .option('--json', jsonHelp)
-    .addHelpText('after', '\nExamples:\n  dssn bench step --backbone resnet18 --nclass 11 --crop 129 --batch 4 --threads 2 --json')
-    .action(
-      async (options: Omit<BenchStepOptions, 'threads' | 'bf16' | 'reporter'> & { threads?: number; bf16?: boolean; json?: boolean }) => {
-        const { benchStep } = await import('../../tasks/bench-step.ts');
-        const { method, backbone, nclass, crop, batch, iters, device, threads = 'auto', bf16 = false } = options;
-        const reporter = context.reporter(options.json);
-        const result = await benchStep({ method, backbone, nclass, crop, batch, iters, device, threads, bf16, reporter });
-        context.print(options.json, result, () => numbers(result));
-      },
-    );
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dssn bench step --backbone resnet18 --nclass 11 --crop 129 --batch 4 --threads 2 --json\n  dssn bench step --backbone resnet18 --crop 97 --set model.stem=standard --set model.decoder_channels=64',
+    )
+    .action(async (options: Omit<BenchStepOptions, 'threads' | 'bf16' | 'set' | 'reporter'> & BenchFlags) => {
+      const { benchStep } = await import('../../tasks/bench-step.ts');
+      const { method, backbone, nclass, crop, batch, iters, device, threads = 'auto', bf16 = false, set = [] } = options;
+      const reporter = context.reporter(options.json);
+      const result = await benchStep({ method, backbone, nclass, crop, batch, iters, device, threads, bf16, set, reporter });
+      context.print(options.json, result, () => numbers(result));
+    });
 
   bench
     .command('loader')

@@ -9,6 +9,7 @@ interface Options {
   readonly run: string;
   readonly weights?: string;
   readonly tta?: boolean;
+  readonly device?: string;
   readonly data?: string;
   readonly list?: string;
   readonly json?: boolean;
@@ -31,6 +32,7 @@ export function addEvaluate(program: Command, context: Context): void {
     .option('--run <run>', '(required) the run folder')
     .option('--weights <which>', `${weightsChoices.join(', ')}, or a file (default: teacher-best, else best)`)
     .option('--tta', 'test-time augmentation: five scales, each plain and mirrored')
+    .option('--device <device>', 'cpu, cuda:0, ... (default: the first GPU if there is one, else the CPU)')
     .option('--data <root>', "another data root than the run's")
     .option('--list <file>', "another list of images than the run's validation list")
     .option('--json', 'print {"miou", "iou": {class: value}, "images"} on stdout, all else on stderr')
@@ -38,11 +40,12 @@ export function addEvaluate(program: Command, context: Context): void {
     .hook('preAction', needs('run'))
     .action(async (options: Options) => {
       const { evaluate } = await import('../../tasks/evaluate.ts');
-      const { run, weights, data, list } = options;
+      const { run, weights, data, list, device } = options;
       const result = await evaluate({
         run,
         tta: options.tta ?? false,
         ...(weights !== undefined && { weights }),
+        ...(device !== undefined && { device }),
         ...(data !== undefined && { data }),
         ...(list !== undefined && { list }),
         reporter: context.reporter(options.json),

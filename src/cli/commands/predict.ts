@@ -10,6 +10,7 @@ interface Options {
   readonly weights?: string;
   readonly out: string;
   readonly tta?: boolean;
+  readonly device?: string;
   readonly json?: boolean;
 }
 
@@ -31,6 +32,7 @@ export function addPredict(program: Command, context: Context): void {
     .option('--weights <which>', `with --run: ${weightsChoices.join(', ')}, or a file (default: teacher-best, else best)`)
     .option('--out <dir>', '(required) folder for the predictions')
     .option('--tta', 'test-time augmentation: five scales, each plain and mirrored')
+    .option('--device <device>', 'cpu, cuda:0, ... (default: the first GPU if there is one, else the CPU)')
     .option('--json', 'print a line {"image", "mask", "overlay"} for each image on stdout, all else on stderr')
     .addHelpText(
       'after',
@@ -40,7 +42,7 @@ export function addPredict(program: Command, context: Context): void {
     .action(async (inputs: string[], options: Options) => {
       checkSource(options);
       const { predict } = await import('../../tasks/predict.ts');
-      const { run, checkpoint, weights } = options;
+      const { run, checkpoint, weights, device } = options;
       const { predictions } = await predict({
         inputs,
         out: options.out,
@@ -48,6 +50,7 @@ export function addPredict(program: Command, context: Context): void {
         ...(run !== undefined && { run }),
         ...(checkpoint !== undefined && { checkpoint }),
         ...(weights !== undefined && { weights }),
+        ...(device !== undefined && { device }),
         reporter: context.reporter(options.json),
       });
       for (const prediction of predictions) context.print(options.json, prediction, () => `${prediction.mask}  ${prediction.overlay}`);
