@@ -24,13 +24,16 @@ it('learns, and writes a backbone that training starts from', async () => {
     if (found) losses.push(found.loss!);
   };
   const out = join(folder, 'backbone.safetensors');
-  const right = await pretrainShapes({
+  const { right, commoner } = await pretrainShapes({
     ...{ out, data: join(folder, 'data'), seed: 3, pictures: 32, iterations: 12, backbone: 'resnet10', stem: 'standard', threads: 2 },
     reporter: { start: nothing, update, end: nothing, note: nothing, warning: nothing, table: nothing },
   });
   expect(losses).toHaveLength(12);
-  expect(losses.at(-1)).toBeLessThan(losses[0]!);
-  expect(right).toBeGreaterThan(0.5);
+  expect(losses.at(-1)).toBeLessThan(0.8 * losses[0]!);
+  // Nine classes of which some are in every crop and some in few: twelve steps may not beat the commoner answers, but come near.
+  expect(commoner).toBeGreaterThan(0.6);
+  expect(commoner).toBeLessThan(0.95);
+  expect(right).toBeGreaterThan(commoner - 0.1);
   using _ = scope();
   const net = network();
   const before = valuesOf(net);

@@ -1,6 +1,7 @@
 /**
  * Makes the backbone that `dssn quickstart` starts from, as ImageNet's stand-in: a small ResNet learns which classes are in
- * crops of drawn pictures of a seed of their own. It is told which classes a crop of 65 pixels shows, never where.
+ * crops of drawn pictures of a seed of their own, taken on sunny summer days. It is told which classes a crop of 65 pixels
+ * shows, never where; and it sees no other season, hour or weather, as ImageNet shows little of what others photograph.
  * Legend: N images, K classes.
  */
 import { mkdirSync, rmSync } from 'node:fs';
@@ -101,14 +102,22 @@ function saveBackbone(out: string, { backbone }: TagNetwork, seed: number): void
   saveTensors(out, halves, { made_by: 'npm run pretrain:shapes', seed: String(seed) });
 }
 
-/** Draws the pictures, trains, and writes the backbone's weights in half precision. @returns share of the held-out tags guessed right. */
-export async function pretrainShapes(options: PretrainShapesOptions): Promise<number> {
+export interface PretrainShapesResult {
+  /** Share of the held-out tags that the network guesses right. */
+  readonly right: number;
+  /** The same for one who always says of each class what is commoner, there or not: what is to be beaten. */
+  readonly commoner: number;
+}
+
+/** Draws the pictures, trains, and writes the backbone's weights in half precision. */
+export async function pretrainShapes(options: PretrainShapesOptions): Promise<PretrainShapesResult> {
   const { out, data, seed, pictures, iterations, backbone, stem, reporter } = options;
   rmSync(data, { recursive: true, force: true });
   mkdirSync(data, { recursive: true });
   reporter.start(pictures + 1 + heldOut, 'drawing', { unit: 'picture' });
   await writeShapes(data, {
     labelled: pictures,
+    labelledAre: 'fair',
     unlabelled: 1,
     validation: heldOut,
     seed,
@@ -154,15 +163,18 @@ export async function pretrainShapes(options: PretrainShapesOptions): Promise<nu
   reporter.end();
 
   let right = 0;
+  const present = new Array<number>(classes).fill(0);
   const batches = heldOut / batchSize;
   await eachBatch({ ...loading, labelled: val, iterations: batches }, { classes, device }, (images, tags) => {
     right += noGrad(() => network.forward(images, false).argmax(1))
       .eq(tags)
       .sum()
       .item();
+    for (const [i, tag] of (tags.toTyped() as BigInt64Array).entries()) present[i % classes]! += Number(tag);
   });
   saveBackbone(out, network, seed);
   network.free();
   optimiser.free();
-  return right / (heldOut * classes);
+  const commoner = present.reduce((sum, count) => sum + Math.max(count, heldOut - count), 0);
+  return { right: right / (heldOut * classes), commoner: commoner / (heldOut * classes) };
 }

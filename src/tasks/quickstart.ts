@@ -34,7 +34,10 @@ export interface QuickstartScale {
   readonly set: readonly string[];
 }
 
-/** Few labels, many pictures without; evaluation pictures have a seed far from every other. */
+/**
+ * Few labels, of pictures from sunny summer days (what is at hand when labels are made) that show the most classes (so does who may
+ * label few choose), and many pictures without, of all days; evaluation pictures are of all days too and have a seed far from every other.
+ */
 const fullScale: QuickstartScale = { labelled: 10, unlabelled: 290, validation: 60, size: { width: 128, height: 96 }, set: [] };
 const validationSeedOffset = 1_000_000;
 /** Pictures in the report: those that show the most classes. */
@@ -149,10 +152,13 @@ function commandsOf(out: string): ReportData['commands'] {
 }
 
 function settingsOf(config: Config, scale: QuickstartScale): ReportData['settings'] {
-  const { train: t, model, data } = config;
+  const { train: t, model, data, select } = config;
   return [
-    ['pictures', `${scale.labelled} labelled, ${scale.unlabelled} unlabelled, ${scale.validation} for evaluation`],
-    ['backbone', `${model.backbone}, pretrained to tell which classes are in crops of other drawn pictures`],
+    [
+      'pictures',
+      `${scale.labelled} labelled (sunny summer days), ${scale.unlabelled} unlabelled and ${scale.validation} for evaluation (all days)`,
+    ],
+    ['backbone', `${model.backbone}, pretrained to tell which classes are in crops of other sunny summer pictures`],
     ['crop', `${data.crop_size} pixels`],
     ['iterations', `${t.iterations}, of which DSSN learns the first ${burnInIterations(config, t.iterations!)} as supervised does`],
     ['batch', `${t.batch_size} labelled + ${t.batch_size} unlabelled (supervised: ${2 * t.batch_size} labelled)`],
@@ -160,6 +166,7 @@ function settingsOf(config: Config, scale: QuickstartScale): ReportData['setting
     ['decoder', `${model.decoder_channels} channels`],
     ['batch norm', `${t.batch_norm} for strong views`],
     ['EMA', String(t.ema)],
+    ['pseudo-labels', `${select.rule}, high ${select.high}, ratio ${select.ratio}`],
     ['precision', t.precision],
     ['seed', String(config.seed)],
   ];
@@ -212,6 +219,7 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   reporter.start(total, 'drawing', { unit: 'picture' });
   const drawn = await writeShapes(data, {
     ...scale,
+    labelledAre: 'fair-and-rich',
     seed,
     signal,
     validationSeed: seed + validationSeedOffset,
@@ -220,7 +228,7 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   reporter.end();
   if (!drawn) return { status: 'interrupted', out, report, seconds: elapsed() };
   reporter.note(
-    `${scale.labelled} pictures have labels, ${scale.unlabelled} have none; both methods are judged on ${scale.validation} others`,
+    `${scale.labelled} pictures have labels: those of sunny summer days that show the most classes; ${scale.unlabelled} of all seasons, hours and weathers have none; both methods are judged on ${scale.validation} others of all days`,
   );
 
   const pseudoLabels: PseudoLabelPicture[] = [];
@@ -263,7 +271,7 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   writePng(picture, sheet);
   await writeReport(report, {
     title: 'DSSN quickstart',
-    lead: `Two networks learnt to label every pixel from the same ${scale.labelled} labelled pictures. DSSN also learnt from ${scale.unlabelled} pictures without labels.`,
+    lead: `Two networks learnt to label every pixel from the same ${scale.labelled} labelled pictures, chosen among those of sunny summer days because they show the most classes. DSSN also learnt from ${scale.unlabelled} pictures without labels, taken all year, at all hours, in all weathers. Both are judged on ${scale.validation} other pictures of all days.`,
     created: new Date().toISOString(),
     classes: dataset.classes,
     palette: dataset.palette,

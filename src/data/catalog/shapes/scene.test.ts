@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BOAT, CAR, SHAPES_CLASSES, SHAPES_PALETTE } from './classes.ts';
-import { drawScene } from './scene.ts';
+import { drawScene, isFairDay } from './scene.ts';
 
 const SIZE = { width: 192, height: 144 };
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
@@ -9,9 +9,9 @@ const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).d
 describe('drawScene', () => {
   it('gives the same bytes for the same seed and index, on every machine', () => {
     const pinned = [
-      [1, 0, '9789855ff2b48c15', '9229e0b5475f1de0'],
-      [1, 5, 'ebd5360adbf2ca6c', '3870f4551695e3b5'],
-      [2, 0, '62076b99589791be', '86ba9d8023cd7154'],
+      [1, 0, '8c6ca76399b4da45', '96d9ee20d914e140'],
+      [1, 5, '35c7eed679beba09', '14fee2ec75304cd1'],
+      [2, 0, '3e406ef9db208f97', '79118581a2f1910e'],
     ] as const;
     const drawn = pinned.map(([seed, index]) => {
       const { image, labels } = drawScene(seed, index, SIZE);
@@ -31,6 +31,18 @@ describe('drawScene', () => {
     const small = drawScene(3, 4, { width: 64, height: 50 });
     expect([small.image.width, small.image.height, small.image.data.length]).toEqual([64, 50, 64 * 50 * 3]);
     expect([small.labels.width, small.labels.height, small.labels.data.length]).toEqual([64, 50, 64 * 50]);
+  });
+
+  it('calls about 18 in 100 days fair, and gives them a bluer sky than others', () => {
+    const days = Array.from({ length: 2000 }, (_, index) => isFairDay(12, index));
+    expect(days.filter(Boolean).length / days.length).toBeCloseTo(0.4 * 0.44, 1);
+    const blue = (fair: boolean): number => {
+      const indices = [...days.keys()].filter((index) => days[index] === fair).slice(0, 30);
+      const above = indices.map((index) => drawScene(12, index, { width: 64, height: 48 }).image.data.subarray(0, 64 * 3 * 4));
+      // by how much the uppermost rows are bluer than red
+      return above.reduce((sum, rows) => sum + rows.reduce((of, value, i) => of + (i % 3 === 2 ? value : i % 3 === 0 ? -value : 0), 0), 0);
+    };
+    expect(blue(true)).toBeGreaterThan(1.3 * blue(false));
   });
 
   it('keeps a long tail: every class is there, sky and land lead, boats, cars and animals are rare', () => {

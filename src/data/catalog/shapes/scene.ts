@@ -1,6 +1,7 @@
 /**
  * One picture of a small landscape: sky, hills, fields, water, roads; woods and single trees, houses, and, seldom, boats,
- * cars and animals. A pure function of (seed, index, size): `random(seed, index, 'scene')` draws all of it.
+ * cars and animals. A pure function of (seed, index, size): `random(seed, index, 'day')` draws hour, weather and season,
+ * `random(seed, index, 'scene')` all else.
  *
  * What tells the classes apart lives in brightness, structure, size and place, so that the strong views of SPEC section 3
  * (colour jitter, blur, grayscale, solarize ...) keep it; colours help, but vary with hour, weather, season and thing.
@@ -17,7 +18,7 @@ import { bar, castShadow, ellipse, paintFace, type Thing } from './draw.ts';
 import { paintGround, paintHills, paintSky, skyOf } from './ground.ts';
 import { drawHouseStyle, house } from './house.ts';
 import { drawSpecies, tree } from './tree.ts';
-import { type Place, varied, World } from './world.ts';
+import { type Day, drawDay, isFair, type Place, varied, World } from './world.ts';
 
 export interface Size {
   readonly width: number;
@@ -25,7 +26,7 @@ export interface Size {
 }
 
 /** Shares of pictures (of those with the right ground) that hold a thing. */
-const SHARES = { wood: 0.6, trees: 0.75, village: 0.66, boats: 0.85, cars: 0.85, herd: 0.55, clutter: 0.5 };
+const SHARES = { wood: 0.6, trees: 0.75, village: 0.66, boats: 0.75, cars: 0.8, herd: 0.55, clutter: 0.5 };
 
 /** A place on ground of that label between two rows (shares of the way from horizon to bottom), or undefined after 40 tries. */
 function findPlace(world: World, label: number, from: number, to: number): Place | undefined {
@@ -81,8 +82,8 @@ function village(world: World): Thing[] {
 function fleet(world: World): Thing[] {
   const { random } = world;
   const things: Thing[] = [];
-  for (let i = random.integer(1, 3); i > 0; i--) {
-    const place = findPlace(world, WATER, 0.16, 0.45);
+  for (let i = random.integer(1, 2); i > 0; i--) {
+    const place = findPlace(world, WATER, 0.2, 0.5);
     if (place) things.push(boat(world, place));
   }
   return things;
@@ -92,8 +93,8 @@ function traffic(world: World): Thing[] {
   const { random } = world;
   const behind = random.chance(0.5);
   const things: Thing[] = [];
-  for (let i = random.integer(1, 3); i > 0; i--) {
-    const place = findPlace(world, ROAD, 0.22, 0.58);
+  for (let i = random.integer(1, 2); i > 0; i--) {
+    const place = findPlace(world, ROAD, 0.25, 0.65);
     if (place) things.push(car(world, place, behind !== random.chance(0.2)));
   }
   return things;
@@ -102,10 +103,10 @@ function traffic(world: World): Thing[] {
 function herd(world: World): Thing[] {
   const { random, canvas } = world;
   const kind = drawHerd(world);
-  const first = findPlace(world, LAND, 0.26, 0.55);
+  const first = findPlace(world, LAND, 0.32, 0.7);
   if (!first) return [];
   const things: Thing[] = [animal(world, first, kind)];
-  for (let i = random.integer(0, 4); i > 0; i--) {
+  for (let i = random.integer(0, 2); i > 0; i--) {
     const x = first.x + random.uniform(-9, 9) * first.scale;
     const y = first.y + random.uniform(-0.22, 0.22) * (first.y - world.horizon);
     if (canvas.labelAt(x, y) === LAND) things.push(animal(world, world.placeAt(x, y), kind));
@@ -160,6 +161,11 @@ function gather(world: World, water: boolean, road: boolean): Thing[] {
   ];
 }
 
+const dayOf = (seed: number, index: number): Day => drawDay(random(seed, index, 'day'));
+
+/** Whether a picture is taken on a summer day in the sun. */
+export const isFairDay = (seed: number, index: number): boolean => isFair(dayOf(seed, index));
+
 /**
  * Draws one picture and its label map (values: the indices of SHAPES_CLASSES).
  * The same (seed, index, size) gives the same bytes; another size gives another picture.
@@ -167,7 +173,7 @@ function gather(world: World, water: boolean, road: boolean): Thing[] {
 export function drawScene(seed: number, index: number, size: Size): { image: Rgb; labels: LabelMap } {
   const source: Random = random(seed, index, 'scene');
   const canvas = new Canvas(size.width, size.height);
-  const world = new World(source, canvas);
+  const world = new World(source, canvas, dayOf(seed, index));
   const sky = skyOf(world);
   paintSky(world, sky);
   paintHills(world);

@@ -37,6 +37,7 @@ export interface Place {
 }
 
 interface Hour {
+  readonly name: 'clear' | 'broken clouds' | 'overcast' | 'evening' | 'dusk' | 'mist';
   readonly sun: number;
   readonly strength: number;
   readonly elevation: readonly [number, number];
@@ -49,8 +50,8 @@ interface Hour {
 }
 
 const HOURS: readonly Hour[] = [
-  // a clear day, broken clouds, a grey day, evening sun, dusk, morning mist
   {
+    name: 'clear',
     sun: 0xfff4e0,
     strength: 1.5,
     elevation: [0.6, 1.1],
@@ -59,9 +60,10 @@ const HOURS: readonly Hour[] = [
     ambient: 0x8fb0dc,
     clouds: [0, 0.35],
     haze: [500, 1400],
-    weight: 0.28,
+    weight: 0.24,
   },
   {
+    name: 'broken clouds',
     sun: 0xfff1da,
     strength: 1.25,
     elevation: [0.5, 1.0],
@@ -70,9 +72,10 @@ const HOURS: readonly Hour[] = [
     ambient: 0x9db2cc,
     clouds: [0.4, 0.8],
     haze: [350, 900],
-    weight: 0.24,
+    weight: 0.2,
   },
   {
+    name: 'overcast',
     sun: 0xe8ecf0,
     strength: 0.35,
     elevation: [0.8, 1.2],
@@ -81,9 +84,10 @@ const HOURS: readonly Hour[] = [
     ambient: 0xb9c0c8,
     clouds: [0.6, 1.0],
     haze: [160, 500],
-    weight: 0.18,
+    weight: 0.2,
   },
   {
+    name: 'evening',
     sun: 0xffc27a,
     strength: 1.3,
     elevation: [0.16, 0.4],
@@ -95,6 +99,7 @@ const HOURS: readonly Hour[] = [
     weight: 0.16,
   },
   {
+    name: 'dusk',
     sun: 0xff9a66,
     strength: 0.45,
     elevation: [0.1, 0.2],
@@ -103,9 +108,10 @@ const HOURS: readonly Hour[] = [
     ambient: 0x66709c,
     clouds: [0.1, 0.6],
     haze: [200, 600],
-    weight: 0.08,
+    weight: 0.1,
   },
   {
+    name: 'mist',
     sun: 0xfff0dc,
     strength: 0.6,
     elevation: [0.3, 0.6],
@@ -114,9 +120,29 @@ const HOURS: readonly Hour[] = [
     ambient: 0xb8c2cc,
     clouds: [0, 0.3],
     haze: [130, 220],
-    weight: 0.06,
+    weight: 0.1,
   },
 ];
+
+const SEASONS: readonly { readonly season: Season; readonly weight: number }[] = [
+  { season: 'summer', weight: 0.4 },
+  { season: 'spring', weight: 0.18 },
+  { season: 'autumn', weight: 0.21 },
+  { season: 'winter', weight: 0.21 },
+];
+
+/** When a picture is taken. */
+export interface Day {
+  readonly hour: Hour;
+  readonly season: Season;
+}
+
+export function drawDay(random: Random): Day {
+  return { hour: weighted(random, HOURS), season: weighted(random, SEASONS).season };
+}
+
+/** Whether it is a day on which most people take their pictures: summer, and the sun is out. 18 in 100 are. */
+export const isFair = ({ hour, season }: Day): boolean => season === 'summer' && (hour.name === 'clear' || hour.name === 'broken clouds');
 
 /** One of a list whose entries have weights that sum to 1. */
 export function weighted<T extends { readonly weight: number }>(random: Random, list: readonly T[]): T {
@@ -135,8 +161,7 @@ export function varied(random: Random, colour: Colour, amount: number): Colour {
   return [part(colour[0]), part(colour[1]), part(colour[2])];
 }
 
-function drawLight(random: Random): Light {
-  const hour = weighted(random, HOURS);
+function drawLight(random: Random, hour: Hour): Light {
   const elevation = random.uniform(...hour.elevation);
   const azimuth = random.uniform(-Math.PI, Math.PI);
   return {
@@ -165,15 +190,11 @@ export class World {
   constructor(
     readonly random: Random,
     readonly canvas: Canvas,
+    day: Day,
   ) {
     const { width, height } = canvas;
-    this.light = drawLight(random);
-    this.season = weighted<{ readonly season: Season; readonly weight: number }>(random, [
-      { season: 'summer', weight: 0.44 },
-      { season: 'spring', weight: 0.18 },
-      { season: 'autumn', weight: 0.2 },
-      { season: 'winter', weight: 0.18 },
-    ]).season;
+    this.light = drawLight(random, day.hour);
+    this.season = day.season;
     this.noise = new Noise(random);
     this.horizon = height * random.uniform(0.3, 0.48);
     this.camera = random.uniform(2.7, 5.2);

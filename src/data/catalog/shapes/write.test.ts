@@ -6,14 +6,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError } from '../../../base/errors.ts';
 import { decodeLabelMap } from '../../decode/label-map.ts';
 import { checkFiles, loadSplit, type Split } from '../../lists.ts';
+import type { Sample } from '../../types.ts';
 import { datasetNamed } from '../index.ts';
 import { SHAPES_CLASSES } from './classes.ts';
-import { drawScene } from './scene.ts';
+import { drawScene, isFairDay } from './scene.ts';
 import { type ShapesOptions, writeShapes } from './write.ts';
 
 const OPTIONS: ShapesOptions = {
   seed: 5,
   labelled: 3,
+  labelledAre: 'first',
   unlabelled: 4,
   validation: 2,
   validationSeed: 1005,
@@ -78,6 +80,47 @@ describe('writeShapes', () => {
     const shown = await sharp(mask).removeAlpha().raw().toBuffer();
     const wrong = labels.data.findIndex((label, i) => palette[label]!.some((value, c) => shown[3 * i + c] !== value));
     expect(wrong).toBe(-1);
+  });
+
+  const indexOf = ({ id }: Sample): number => Number(/\d+$/.exec(id)![0]);
+  const dealt = async (change: Partial<ShapesOptions>): Promise<{ labelled: number[]; unlabelled: number[] }> => {
+    const other = mkdtempSync(join(tmpdir(), 'dssn-shapes-'));
+    await writeShapes(other, { ...OPTIONS, ...change });
+    const { labelled, unlabelled } = loadSplit(datasetNamed('shapes'), other, 'quickstart');
+    const { labels } = drawScene(5, indexOf(labelled[0]!), OPTIONS.size);
+    expect(await decodeLabelMap(join(other, labelled[0]!.mask!))).toEqual(labels);
+    rmSync(other, { recursive: true });
+    return { labelled: labelled.map(indexOf), unlabelled: unlabelled.map(indexOf) };
+  };
+
+  it('labels the first pictures of sunny summer days where that is asked; the first others have no label map', async () => {
+    const { labelled, unlabelled } = await dealt({ labelledAre: 'fair' });
+    const fair = Array.from({ length: 100 }, (_, index) => index).filter((index) => isFairDay(5, index));
+    expect(labelled).toEqual(fair.slice(0, 3));
+    const others = Array.from({ length: 7 }, (_, index) => index).filter((index) => !labelled.includes(index));
+    expect(unlabelled).toEqual(others.slice(0, 4));
+  });
+
+  it('labels, of the sunny summer pictures among all, those that show the most classes', async () => {
+    const { labelled, unlabelled } = await dealt({ labelledAre: 'fair-and-rich', labelled: 2, unlabelled: 30 });
+    const all = Array.from({ length: 32 }, (_, index) => index);
+    expect([...labelled, ...unlabelled].sort((a, b) => a - b)).toEqual(all);
+    const shown = (index: number): number => {
+      const counts = new Map<number, number>();
+      for (const label of drawScene(5, index, OPTIONS.size).labels.data) counts.set(label, (counts.get(label) ?? 0) + 1);
+      return [...counts.values()].filter((count) => count >= (96 * 72) / 512).length;
+    };
+    const fair = all.filter((index) => isFairDay(5, index));
+    expect(fair.length).toBeGreaterThan(2);
+    expect(labelled.every((index) => fair.includes(index))).toBe(true);
+    const left = fair.filter((index) => !labelled.includes(index));
+    expect(Math.min(...labelled.map(shown))).toBeGreaterThanOrEqual(Math.max(...left.map(shown)));
+  });
+
+  it('tells when too few pictures are of sunny summer days', async () => {
+    await expect(dealt({ labelledAre: 'fair-and-rich' })).rejects.toThrow(
+      /labelled: 3 pictures, but only \d of 7 are of sunny summer days/,
+    );
   });
 
   it('writes the same bytes again', async () => {

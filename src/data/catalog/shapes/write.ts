@@ -5,7 +5,7 @@ import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { ConfigError } from '../../../base/errors.ts';
 import { SHAPES_PALETTE } from './classes.ts';
-import { drawScene, type Size } from './scene.ts';
+import { drawScene, isFairDay, type Size } from './scene.ts';
 
 export interface ShapesOptions {
   /** Names the training pictures. */
@@ -13,6 +13,11 @@ export interface ShapesOptions {
   /** Pictures with a label map, and pictures without. */
   readonly labelled: number;
   readonly unlabelled: number;
+  /**
+   * Which pictures have a label map: the first that come; the first of sunny summer days; or, as somebody would choose who
+   * may label few, those of the sunny summer days among the first `labelled + unlabelled` pictures that show the most classes.
+   */
+  readonly labelledAre: 'first' | 'fair' | 'fair-and-rich';
   /** Pictures for evaluation, of a seed of their own. */
   readonly validation: number;
   readonly validationSeed: number;
@@ -62,6 +67,42 @@ async function writeEntry(folder: string, entry: Entry, size: Size): Promise<voi
   writeFileSync(join(folder, 'masks', `${entry.name}.png`), encode({ ...labels, channels: 1, depth: 8, palette }));
 }
 
+/** A class counts as shown from this share of the pixels on: 24 of 128 x 96. */
+const LEAST_SHARE = 1 / 512;
+
+function classesShown(seed: number, index: number, size: Size): number {
+  const counts = new Uint32Array(256);
+  for (const label of drawScene(seed, index, size).labels.data) counts[label]!++;
+  return counts.filter((count) => count >= LEAST_SHARE * size.width * size.height).length;
+}
+
+/** @throws ConfigError where too few of the pictures are of sunny summer days. */
+function richest({ seed, labelled, unlabelled, size }: ShapesOptions): number[] {
+  const all = Array.from({ length: labelled + unlabelled }, (_, index) => index);
+  const fair = all.filter((index) => isFairDay(seed, index)).map((index) => ({ index, shown: classesShown(seed, index, size) }));
+  if (fair.length < labelled)
+    throw new ConfigError(
+      `labelled: ${labelled} pictures, but only ${fair.length} of ${all.length} are of sunny summer days; allowed: at most these`,
+    );
+  const chosen = fair.sort((a, b) => b.shown - a.shown || a.index - b.index).slice(0, labelled);
+  return chosen.map(({ index }) => index).sort((a, b) => a - b);
+}
+
+function firstOf({ seed, labelled, labelledAre }: ShapesOptions): number[] {
+  const chosen: number[] = [];
+  for (let index = 0; chosen.length < labelled; index++) if (labelledAre === 'first' || isFairDay(seed, index)) chosen.push(index);
+  return chosen;
+}
+
+/** Indices of the pictures with a label map, and of the first others. */
+function dealOut(options: ShapesOptions): { labelled: number[]; unlabelled: number[] } {
+  const labelled = options.labelledAre === 'fair-and-rich' ? richest(options) : firstOf(options);
+  const taken = new Set(labelled);
+  const unlabelled: number[] = [];
+  for (let index = 0; unlabelled.length < options.unlabelled; index++) if (!taken.has(index)) unlabelled.push(index);
+  return { labelled, unlabelled };
+}
+
 /**
  * Writes `images/*.jpg`, `masks/*.png` (palette), `splits/NAME/labeled.txt`, `splits/NAME/unlabeled.txt` and `splits/val.txt`
  * below `folder`. Unlabelled pictures get no label map. The same options give the same files.
@@ -70,19 +111,19 @@ async function writeEntry(folder: string, entry: Entry, size: Size): Promise<voi
  */
 export async function writeShapes(folder: string, options: ShapesOptions): Promise<boolean> {
   checkOptions(options);
-  const { seed, validationSeed, labelled, unlabelled, validation, size, split = 'quickstart' } = options;
+  const { seed, validationSeed, validation, size, split = 'quickstart' } = options;
   for (const name of ['images', 'masks', join('splits', split)]) mkdirSync(join(folder, name), { recursive: true });
-  const entries = (prefix: string, of: number, from: number, count: number, masked: boolean): Entry[] =>
-    Array.from({ length: count }, (_, i) => ({
-      seed: of,
-      index: from + i,
-      name: `${prefix}-${String(from + i).padStart(4, '0')}`,
-      masked,
-    }));
+  const entry = (kind: 'train' | 'val', of: number, index: number, masked: boolean): Entry => ({
+    seed: of,
+    index,
+    name: `${kind}-${String(index).padStart(4, '0')}`,
+    masked,
+  });
+  const deal = dealOut(options);
   const lists = {
-    [join(split, 'labeled.txt')]: entries('train', seed, 0, labelled, true),
-    [join(split, 'unlabeled.txt')]: entries('train', seed, labelled, unlabelled, false),
-    'val.txt': entries('val', validationSeed, 0, validation, true),
+    [join(split, 'labeled.txt')]: deal.labelled.map((index) => entry('train', seed, index, true)),
+    [join(split, 'unlabeled.txt')]: deal.unlabelled.map((index) => entry('train', seed, index, false)),
+    'val.txt': Array.from({ length: validation }, (_, index) => entry('val', validationSeed, index, true)),
   };
   const all = Object.values(lists).flat();
   let done = 0;
