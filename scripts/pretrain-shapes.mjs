@@ -27,7 +27,7 @@ const { values, positionals } = parseArgs({
 });
 const data = mkdtempSync(join(tmpdir(), 'dssn-pretrain-'));
 try {
-  const { right, commoner } = await pretrainShapes({
+  const { accuracy, majorityAccuracy } = await pretrainShapes({
     out: positionals[0] ?? 'weights/shapes-resnet10.safetensors',
     data,
     seed: Number(values.seed),
@@ -38,7 +38,7 @@ try {
     threads: values.threads === 'auto' ? 'auto' : Number(values.threads),
     reporter: new TextReporter(process.stdout),
   });
-  console.log(`tags guessed right: ${(100 * right).toFixed(2)} % (by saying the commoner of each class: ${(100 * commoner).toFixed(2)} %)`);
+  console.log(`tags guessed right: ${(100 * accuracy).toFixed(2)} % (majority answers: ${(100 * majorityAccuracy).toFixed(2)} %)`);
 } finally {
   rmSync(data, { recursive: true, force: true });
 }

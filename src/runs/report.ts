@@ -50,7 +50,7 @@ export interface ReportPseudoLabel {
 
 export interface ReportData {
   readonly title: string;
-  /** One or two sentences below the title. */
+  /** A few sentences below the title. */
   readonly lead: string;
   /** When the run ended, in words or ISO 8601. */
   readonly created: string;

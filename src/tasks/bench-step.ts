@@ -1,5 +1,6 @@
 /** `dssn bench step`: the time of a training step, as the training loop takes it, on made-up images. */
 
+import { ConfigError } from '../base/errors.ts';
 import { random } from '../base/random.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
@@ -37,23 +38,31 @@ function madeUpViews(batch: number, crop: number, nclass: number, device: Device
   };
 }
 
-/** What the options say, the published settings for all else, and `set` over both. @throws ConfigError for a wrong override. */
-function configOf({ method, backbone, crop, batch, iters, bf16, device, threads, set }: BenchStepOptions): Config {
+/** The keys that a step reads, beside those that the options set. */
+const readKeys =
+  /^(model\.|select\.|loss\.|train\.(batch_size|lr|lr_multi|momentum|weight_decay|power|ema|ema_warmup|batch_norm|precision)=|data\.crop_size=)/;
+
+/** What the options say, the published settings for all else, and `set` over both. @throws ConfigError for a wrong or idle override. */
+function configOf({ method, backbone, crop, batch, iters, bf16, set }: BenchStepOptions): Config {
   const base = {
     method,
-    device,
-    threads,
     model: { backbone },
     data: { dataset: 'folder', root: '.', split: 'none', crop_size: crop },
     train: { batch_size: batch, iterations: warmupSteps + iters, lr: 1e-3, lr_multi: 10, precision: bf16 ? 'bf16' : 'fp32' },
   };
-  return parseConfig(JSON.stringify(base), 'bench step', set);
+  const config = parseConfig(JSON.stringify(base), 'bench step', set);
+  const idle = set.find((override) => !readKeys.test(override));
+  if (idle !== undefined)
+    throw new ConfigError(
+      `--set ${idle}: a bench of steps does not read this key; allowed: data.crop_size and the keys of model, select, loss and train, but for the length of a run and what follows from it`,
+    );
+  return config;
 }
 
 export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
   const { nclass, iters, reporter } = options;
+  const device = openDevice(options);
   const config = configOf(options);
-  const device = openDevice(config);
   const stepper = new Stepper(methods[config.method](config), {
     seed: 0,
     device,

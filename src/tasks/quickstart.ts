@@ -35,8 +35,8 @@ export interface QuickstartScale {
 }
 
 /**
- * Few labels, of pictures from sunny summer days (what is at hand when labels are made) that show the most classes (so does who may
- * label few choose), and many pictures without, of all days; evaluation pictures are of all days too and have a seed far from every other.
+ * Few labels, of pictures from sunny summer days, which are at hand when labels are made, and of those that show the most classes, as
+ * somebody would choose who may label few. Many pictures without labels, of all days. Evaluation pictures are of all days and of another seed.
  */
 const fullScale: QuickstartScale = { labelled: 10, unlabelled: 290, validation: 60, size: { width: 128, height: 96 }, set: [] };
 const validationSeedOffset = 1_000_000;
@@ -151,13 +151,13 @@ function commandsOf(out: string): ReportData['commands'] {
   ];
 }
 
+/** Which pictures have labels, in words. */
+const labelledOnes = ({ labelled }: QuickstartScale): string => `the ${labelled} pictures of sunny summer days that show the most classes`;
+
 function settingsOf(config: Config, scale: QuickstartScale): ReportData['settings'] {
   const { train: t, model, data, select } = config;
   return [
-    [
-      'pictures',
-      `${scale.labelled} labelled (sunny summer days), ${scale.unlabelled} unlabelled and ${scale.validation} for evaluation (all days)`,
-    ],
+    ['pictures', `labels of ${labelledOnes(scale)}; ${scale.unlabelled} unlabelled and ${scale.validation} for evaluation, of all days`],
     ['backbone', `${model.backbone}, pretrained to tell which classes are in crops of other sunny summer pictures`],
     ['crop', `${data.crop_size} pixels`],
     ['iterations', `${t.iterations}, of which DSSN learns the first ${burnInIterations(config, t.iterations!)} as supervised does`],
@@ -219,7 +219,7 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   reporter.start(total, 'drawing', { unit: 'picture' });
   const drawn = await writeShapes(data, {
     ...scale,
-    labelledAre: 'fair-and-rich',
+    labelledAre: 'sunny-summer-most-classes',
     seed,
     signal,
     validationSeed: seed + validationSeedOffset,
@@ -228,7 +228,7 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   reporter.end();
   if (!drawn) return { status: 'interrupted', out, report, seconds: elapsed() };
   reporter.note(
-    `${scale.labelled} pictures have labels: those of sunny summer days that show the most classes; ${scale.unlabelled} of all seasons, hours and weathers have none; both methods are judged on ${scale.validation} others of all days`,
+    `${labelledOnes(scale)} have labels; ${scale.unlabelled} pictures of all seasons, hours and weathers have none; both methods are judged on ${scale.validation} others of all days`,
   );
 
   const pseudoLabels: PseudoLabelPicture[] = [];
@@ -271,7 +271,10 @@ export async function quickstart(options: QuickstartOptions, scale: QuickstartSc
   writePng(picture, sheet);
   await writeReport(report, {
     title: 'DSSN quickstart',
-    lead: `Two networks learnt to label every pixel from the same ${scale.labelled} labelled pictures, chosen among those of sunny summer days because they show the most classes. DSSN also learnt from ${scale.unlabelled} pictures without labels, taken all year, at all hours, in all weathers. Both are judged on ${scale.validation} other pictures of all days.`,
+    lead:
+      `Two networks learnt to label every pixel from the labels of ${labelledOnes(scale)}. ` +
+      `DSSN also learnt from ${scale.unlabelled} pictures without labels, taken all year, at all hours, in all weathers. ` +
+      `Both are judged on ${scale.validation} other pictures of all days.`,
     created: new Date().toISOString(),
     classes: dataset.classes,
     palette: dataset.palette,

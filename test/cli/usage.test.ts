@@ -43,6 +43,11 @@ describe('wrong usage ends with 2 and says what was meant', () => {
     [['bench', 'step', '--backbone', 'resnet19'], /'resnet19' is invalid\. Allowed choices are resnet10, resnet18/],
     [['bench', 'step', '--crop', '0'], /'0' is invalid\. Allowed: an integer of at least 1\./],
     [['bench', 'step', '--set', 'train.lrr=1'], /--set train\.lrr=1: unknown key train\.lrr; did you mean train\.lr\?/],
+    [
+      ['bench', 'step', '--set', 'train.burn_in=0.5'],
+      /--set train\.burn_in=0\.5: a bench of steps does not read this key; allowed: data\.crop_size/,
+    ],
+    [['bench', 'step', '--device', 'gpu'], /error: device: gpu is not there; allowed here: auto, cpu/],
     [['bench', 'loader', 'x', 'y', '--seconds', '-1'], /Allowed: a number above 0\./],
     [['predict', 'x.png', '--out', 'y'], /exactly one of --run and --checkpoint must be given; neither is/],
     [['predict', 'x.png', '--out', 'y', '--run', 'r', '--checkpoint', 'c'], /both are/],

@@ -244,6 +244,12 @@ describe('a checkpoint of another network', () => {
   });
 });
 
+it('evaluation on a device that is not there ends with 2', async () => {
+  expect(await failure(['evaluate', '--run', run, '--device', 'cuda:99', '--json'], 2)).toMatch(
+    /device: cuda:99 is not there; allowed here: auto, cpu/,
+  );
+});
+
 describe('prediction of bad input', () => {
   it.each<[what: string, code: number, message: RegExp, args: () => string[]]>([
     [
@@ -260,6 +266,12 @@ describe('prediction of bad input', () => {
     ],
     ['an image that is none', 1, /\/few\.yaml: /, () => ['--run', run, set.config]],
     ['an image that is not there', 1, /\/images\/val9\.jpg: no such image or folder$/, () => ['--run', run, `${root}/images/val9.jpg`]],
+    [
+      'a device that is not there',
+      2,
+      /device: cuda:99 is not there; allowed here: auto, cpu/,
+      () => ['--run', run, '--device', 'cuda:99', `${root}/images/val0.jpg`],
+    ],
     [
       'an output over an input',
       2,

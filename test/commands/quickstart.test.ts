@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { datasetNamed } from '../../src/data/catalog/index.ts';
+import { isOfSunnySummer } from '../../src/data/catalog/shapes/scene.ts';
 import { decodeImage } from '../../src/data/decode/image.ts';
 import { RunFolder } from '../../src/runs/folder.ts';
 import { quickstart } from '../../src/tasks/quickstart.ts';
@@ -64,6 +65,13 @@ describe('quickstart', () => {
     const sheet = await decodeImage(join(out, 'comparison.png'));
     expect(sheet.width).toBeGreaterThan(4 * 48);
     expect(notes.at(-1)).toMatch(/next: npx dssn predict --run .*dssn/);
+
+    // Labelled are pictures of sunny summer days, and everybody is told so.
+    const labelled = readFileSync(join(out, 'data', 'splits', 'quickstart', 'labeled.txt'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(labelled.map((line) => isOfSunnySummer(5, Number(/train-(\d+)/.exec(line)![1])))).toEqual([true, true]);
+    for (const text of [notes.join(), report]) expect(text).toContain('the 2 pictures of sunny summer days that show the most classes');
 
     // Unlabelled pictures have no label map anywhere.
     const unlabelled = readFileSync(join(out, 'data', 'splits', 'quickstart', 'unlabeled.txt'), 'utf8')

@@ -34,7 +34,7 @@ export function addBench(program: Command, context: Context): void {
     .option('--threads <t>', "the engine's threads (default: one a physical core)", integer(1))
     .option('--device <device>', 'cpu, cuda:0, ...', 'cpu')
     .option('--bf16', 'forward passes in bfloat16')
-    .option('--set <key=value>', 'a key of the configuration (model, train, select, loss); may be given many times', gather)
+    .option('--set <key=value>', 'a key of model, train, select or loss, over what other options say; may be given many times', gather)
     .option('--iters <k>', 'steps to measure', integer(1), 10)
     .option('--json', jsonHelp)
     .addHelpText(

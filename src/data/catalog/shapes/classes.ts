@@ -1,5 +1,5 @@
 /**
- * The classes of the drawn pictures, from common to rare, and the colours in which their label maps are shown. Shares of
+ * The classes of the drawn pictures, the last three rare, and the colours in which their label maps are shown. Shares of
  * pixels (and of pictures that hold the class), over 300 pictures of 192 x 144: land 30 % (100 %), sky 26 % (100 %), water 11 %
  * (52 %), tree 9 % (87 %), road 9 % (53 %), house 8 % (63 %), car 3.4 % (43 %), boat 2.2 % (40 %), animal 2.1 % (49 %).
  */

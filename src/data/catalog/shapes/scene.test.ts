@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BOAT, CAR, SHAPES_CLASSES, SHAPES_PALETTE } from './classes.ts';
-import { drawScene, isFairDay } from './scene.ts';
+import { drawScene, isOfSunnySummer } from './scene.ts';
 
 const SIZE = { width: 192, height: 144 };
 const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
@@ -33,11 +33,11 @@ describe('drawScene', () => {
     expect([small.labels.width, small.labels.height, small.labels.data.length]).toEqual([64, 50, 64 * 50]);
   });
 
-  it('calls about 18 in 100 days fair, and gives them a bluer sky than others', () => {
-    const days = Array.from({ length: 2000 }, (_, index) => isFairDay(12, index));
+  it('calls about 18 in 100 days sunny summer days, and gives them a bluer sky than others', () => {
+    const days = Array.from({ length: 2000 }, (_, index) => isOfSunnySummer(12, index));
     expect(days.filter(Boolean).length / days.length).toBeCloseTo(0.4 * 0.44, 1);
-    const blue = (fair: boolean): number => {
-      const indices = [...days.keys()].filter((index) => days[index] === fair).slice(0, 30);
+    const blue = (sunny: boolean): number => {
+      const indices = [...days.keys()].filter((index) => days[index] === sunny).slice(0, 30);
       const above = indices.map((index) => drawScene(12, index, { width: 64, height: 48 }).image.data.subarray(0, 64 * 3 * 4));
       // by how much the uppermost rows are bluer than red
       return above.reduce((sum, rows) => sum + rows.reduce((of, value, i) => of + (i % 3 === 2 ? value : i % 3 === 0 ? -value : 0), 0), 0);

@@ -18,7 +18,7 @@ import { bar, castShadow, ellipse, paintFace, type Thing } from './draw.ts';
 import { paintGround, paintHills, paintSky, skyOf } from './ground.ts';
 import { drawHouseStyle, house } from './house.ts';
 import { drawSpecies, tree } from './tree.ts';
-import { type Day, drawDay, isFair, type Place, varied, World } from './world.ts';
+import { type Day, drawDay, isSunnySummer, type Place, varied, World } from './world.ts';
 
 export interface Size {
   readonly width: number;
@@ -164,7 +164,7 @@ function gather(world: World, water: boolean, road: boolean): Thing[] {
 const dayOf = (seed: number, index: number): Day => drawDay(random(seed, index, 'day'));
 
 /** Whether a picture is taken on a summer day in the sun. */
-export const isFairDay = (seed: number, index: number): boolean => isFair(dayOf(seed, index));
+export const isOfSunnySummer = (seed: number, index: number): boolean => isSunnySummer(dayOf(seed, index));
 
 /**
  * Draws one picture and its label map (values: the indices of SHAPES_CLASSES).

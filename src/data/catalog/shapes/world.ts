@@ -142,7 +142,8 @@ export function drawDay(random: Random): Day {
 }
 
 /** Whether it is a day on which most people take their pictures: summer, and the sun is out. 18 in 100 are. */
-export const isFair = ({ hour, season }: Day): boolean => season === 'summer' && (hour.name === 'clear' || hour.name === 'broken clouds');
+export const isSunnySummer = ({ hour, season }: Day): boolean =>
+  season === 'summer' && (hour.name === 'clear' || hour.name === 'broken clouds');
 
 /** One of a list whose entries have weights that sum to 1. */
 export function weighted<T extends { readonly weight: number }>(random: Random, list: readonly T[]): T {

@@ -9,18 +9,24 @@ import { checkFiles, loadSplit, type Split } from '../../lists.ts';
 import type { Sample } from '../../types.ts';
 import { datasetNamed } from '../index.ts';
 import { SHAPES_CLASSES } from './classes.ts';
-import { drawScene, isFairDay } from './scene.ts';
+import { drawScene, isOfSunnySummer } from './scene.ts';
 import { type ShapesOptions, writeShapes } from './write.ts';
 
 const OPTIONS: ShapesOptions = {
   seed: 5,
   labelled: 3,
-  labelledAre: 'first',
+  labelledAre: 'sunny-summer',
   unlabelled: 4,
   validation: 2,
   validationSeed: 1005,
   size: { width: 96, height: 72 },
 };
+
+/** The first pictures of seed 5 that are of sunny summer days, and the first others. */
+const sunny = Array.from({ length: 100 }, (_, index) => index).filter((index) => isOfSunnySummer(5, index));
+const labelledIndices = sunny.slice(0, 3);
+const others = Array.from({ length: 20 }, (_, index) => index).filter((index) => !labelledIndices.includes(index));
+const nameOf = (index: number): string => `train-${String(index).padStart(4, '0')}`;
 
 describe('writeShapes', () => {
   let folder = '';
@@ -46,11 +52,10 @@ describe('writeShapes', () => {
     expect([split.labelled.length, split.unlabelled.length, split.val.length]).toEqual([3, 4, 2]);
     await checkFiles(folder, [...split.labelled, ...split.unlabelled, ...split.val]);
     expect(split.unlabelled.every(({ mask }) => mask === undefined)).toBe(true);
-    expect(split.unlabelled[0]).toEqual({ id: 'images/train-0003', image: 'images/train-0003.jpg' });
+    expect(split.unlabelled.map(({ id }) => id)).toEqual(others.slice(0, 4).map((index) => `images/${nameOf(index)}`));
+    expect(split.unlabelled[0]!.image).toBe(`images/${nameOf(others[0]!)}.jpg`);
     expect(readdirSync(join(folder, 'masks')).sort()).toEqual([
-      'train-0000.png',
-      'train-0001.png',
-      'train-0002.png',
+      ...labelledIndices.map((index) => `${nameOf(index)}.png`),
       'val-0000.png',
       'val-0001.png',
     ]);
@@ -60,7 +65,7 @@ describe('writeShapes', () => {
 
   it('stores the drawn labels and, but for JPEG, the drawn pictures; evaluation pictures come from their own seed', async () => {
     for (const [sample, seed, index] of [
-      [split.labelled[2]!, 5, 2],
+      [split.labelled[2]!, 5, labelledIndices[2]!],
       [split.val[1]!, 1005, 1],
     ] as const) {
       const { image, labels } = drawScene(seed, index, OPTIONS.size);
@@ -85,24 +90,19 @@ describe('writeShapes', () => {
   const indexOf = ({ id }: Sample): number => Number(/\d+$/.exec(id)![0]);
   const dealt = async (change: Partial<ShapesOptions>): Promise<{ labelled: number[]; unlabelled: number[] }> => {
     const other = mkdtempSync(join(tmpdir(), 'dssn-shapes-'));
-    await writeShapes(other, { ...OPTIONS, ...change });
-    const { labelled, unlabelled } = loadSplit(datasetNamed('shapes'), other, 'quickstart');
-    const { labels } = drawScene(5, indexOf(labelled[0]!), OPTIONS.size);
-    expect(await decodeLabelMap(join(other, labelled[0]!.mask!))).toEqual(labels);
-    rmSync(other, { recursive: true });
-    return { labelled: labelled.map(indexOf), unlabelled: unlabelled.map(indexOf) };
+    try {
+      await writeShapes(other, { ...OPTIONS, ...change });
+      const { labelled, unlabelled } = loadSplit(datasetNamed('shapes'), other, 'quickstart');
+      const { labels } = drawScene(5, indexOf(labelled[0]!), OPTIONS.size);
+      expect(await decodeLabelMap(join(other, labelled[0]!.mask!))).toEqual(labels);
+      return { labelled: labelled.map(indexOf), unlabelled: unlabelled.map(indexOf) };
+    } finally {
+      rmSync(other, { recursive: true });
+    }
   };
 
-  it('labels the first pictures of sunny summer days where that is asked; the first others have no label map', async () => {
-    const { labelled, unlabelled } = await dealt({ labelledAre: 'fair' });
-    const fair = Array.from({ length: 100 }, (_, index) => index).filter((index) => isFairDay(5, index));
-    expect(labelled).toEqual(fair.slice(0, 3));
-    const others = Array.from({ length: 7 }, (_, index) => index).filter((index) => !labelled.includes(index));
-    expect(unlabelled).toEqual(others.slice(0, 4));
-  });
-
   it('labels, of the sunny summer pictures among all, those that show the most classes', async () => {
-    const { labelled, unlabelled } = await dealt({ labelledAre: 'fair-and-rich', labelled: 2, unlabelled: 30 });
+    const { labelled, unlabelled } = await dealt({ labelledAre: 'sunny-summer-most-classes', labelled: 2, unlabelled: 30 });
     const all = Array.from({ length: 32 }, (_, index) => index);
     expect([...labelled, ...unlabelled].sort((a, b) => a - b)).toEqual(all);
     const shown = (index: number): number => {
@@ -110,23 +110,25 @@ describe('writeShapes', () => {
       for (const label of drawScene(5, index, OPTIONS.size).labels.data) counts.set(label, (counts.get(label) ?? 0) + 1);
       return [...counts.values()].filter((count) => count >= (96 * 72) / 512).length;
     };
-    const fair = all.filter((index) => isFairDay(5, index));
-    expect(fair.length).toBeGreaterThan(2);
-    expect(labelled.every((index) => fair.includes(index))).toBe(true);
-    const left = fair.filter((index) => !labelled.includes(index));
+    const candidates = all.filter((index) => isOfSunnySummer(5, index));
+    expect(labelled.every((index) => candidates.includes(index))).toBe(true);
+    expect(labelled).not.toEqual(candidates.slice(0, 2));
+    const left = candidates.filter((index) => !labelled.includes(index));
     expect(Math.min(...labelled.map(shown))).toBeGreaterThanOrEqual(Math.max(...left.map(shown)));
   });
 
   it('tells when too few pictures are of sunny summer days', async () => {
-    await expect(dealt({ labelledAre: 'fair-and-rich' })).rejects.toThrow(
-      /labelled: 3 pictures, but only \d of 7 are of sunny summer days/,
+    const writing = dealt({ labelledAre: 'sunny-summer-most-classes', labelled: 20, unlabelled: 10 });
+    await expect(writing).rejects.toThrow(ConfigError);
+    await expect(writing).rejects.toThrow(
+      /labelled: 20 pictures, but only \d of 30 are of sunny summer days; allowed: at most \d, or more unlabelled/,
     );
   });
 
   it('writes the same bytes again', async () => {
     const again = mkdtempSync(join(tmpdir(), 'dssn-shapes-'));
     await writeShapes(again, OPTIONS);
-    for (const file of ['images/train-0004.jpg', 'masks/val-0000.png', 'splits/val.txt', 'splits/quickstart/unlabeled.txt'])
+    for (const file of [`images/${nameOf(others[1]!)}.jpg`, 'masks/val-0000.png', 'splits/val.txt', 'splits/quickstart/unlabeled.txt'])
       expect(readFileSync(join(again, file)).equals(readFileSync(join(folder, file)))).toBe(true);
     rmSync(again, { recursive: true });
   });

@@ -5,7 +5,7 @@ import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { ConfigError } from '../../../base/errors.ts';
 import { SHAPES_PALETTE } from './classes.ts';
-import { drawScene, isFairDay, type Size } from './scene.ts';
+import { drawScene, isOfSunnySummer, type Size } from './scene.ts';
 
 export interface ShapesOptions {
   /** Names the training pictures. */
@@ -14,10 +14,10 @@ export interface ShapesOptions {
   readonly labelled: number;
   readonly unlabelled: number;
   /**
-   * Which pictures have a label map: the first that come; the first of sunny summer days; or, as somebody would choose who
-   * may label few, those of the sunny summer days among the first `labelled + unlabelled` pictures that show the most classes.
+   * Which pictures have a label map: the first of sunny summer days; or, as somebody would choose who may label few, those of
+   * the sunny summer days among the first `labelled + unlabelled` pictures that show the most classes.
    */
-  readonly labelledAre: 'first' | 'fair' | 'fair-and-rich';
+  readonly labelledAre: 'sunny-summer' | 'sunny-summer-most-classes';
   /** Pictures for evaluation, of a seed of their own. */
   readonly validation: number;
   readonly validationSeed: number;
@@ -76,30 +76,35 @@ function classesShown(seed: number, index: number, size: Size): number {
   return counts.filter((count) => count >= LEAST_SHARE * size.width * size.height).length;
 }
 
-/** @throws ConfigError where too few of the pictures are of sunny summer days. */
-function richest({ seed, labelled, unlabelled, size }: ShapesOptions): number[] {
+/** Indices of the sunny summer pictures that show the most classes. @throws ConfigError where there are too few of them. */
+function mostClasses({ seed, labelled, unlabelled, size }: ShapesOptions): number[] {
   const all = Array.from({ length: labelled + unlabelled }, (_, index) => index);
-  const fair = all.filter((index) => isFairDay(seed, index)).map((index) => ({ index, shown: classesShown(seed, index, size) }));
-  if (fair.length < labelled)
+  const sunny = all.filter((index) => isOfSunnySummer(seed, index));
+  if (sunny.length < labelled)
     throw new ConfigError(
-      `labelled: ${labelled} pictures, but only ${fair.length} of ${all.length} are of sunny summer days; allowed: at most these`,
+      `labelled: ${labelled} pictures, but only ${sunny.length} of ${all.length} are of sunny summer days; allowed: at most ${sunny.length}, or more unlabelled pictures to choose among`,
     );
-  const chosen = fair.sort((a, b) => b.shown - a.shown || a.index - b.index).slice(0, labelled);
+  const candidates = sunny.map((index) => ({ index, shown: classesShown(seed, index, size) }));
+  const chosen = candidates.sort((a, b) => b.shown - a.shown || a.index - b.index).slice(0, labelled);
   return chosen.map(({ index }) => index).sort((a, b) => a - b);
 }
 
-function firstOf({ seed, labelled, labelledAre }: ShapesOptions): number[] {
-  const chosen: number[] = [];
-  for (let index = 0; chosen.length < labelled; index++) if (labelledAre === 'first' || isFairDay(seed, index)) chosen.push(index);
-  return chosen;
+/** The first `count` indices that a picture is wanted of. */
+function firstIndices(count: number, wanted: (index: number) => boolean): number[] {
+  const indices: number[] = [];
+  for (let index = 0; indices.length < count; index++) {
+    if (wanted(index)) indices.push(index);
+  }
+  return indices;
 }
 
 /** Indices of the pictures with a label map, and of the first others. */
 function dealOut(options: ShapesOptions): { labelled: number[]; unlabelled: number[] } {
-  const labelled = options.labelledAre === 'fair-and-rich' ? richest(options) : firstOf(options);
+  const { seed, labelledAre } = options;
+  const labelled =
+    labelledAre === 'sunny-summer' ? firstIndices(options.labelled, (index) => isOfSunnySummer(seed, index)) : mostClasses(options);
   const taken = new Set(labelled);
-  const unlabelled: number[] = [];
-  for (let index = 0; unlabelled.length < options.unlabelled; index++) if (!taken.has(index)) unlabelled.push(index);
+  const unlabelled = firstIndices(options.unlabelled, (index) => !taken.has(index));
   return { labelled, unlabelled };
 }
 
@@ -111,19 +116,19 @@ function dealOut(options: ShapesOptions): { labelled: number[]; unlabelled: numb
  */
 export async function writeShapes(folder: string, options: ShapesOptions): Promise<boolean> {
   checkOptions(options);
+  const deal = dealOut(options);
   const { seed, validationSeed, validation, size, split = 'quickstart' } = options;
   for (const name of ['images', 'masks', join('splits', split)]) mkdirSync(join(folder, name), { recursive: true });
-  const entry = (kind: 'train' | 'val', of: number, index: number, masked: boolean): Entry => ({
+  const named = (kind: 'train' | 'val', of: number, index: number, masked: boolean): Entry => ({
     seed: of,
     index,
     name: `${kind}-${String(index).padStart(4, '0')}`,
     masked,
   });
-  const deal = dealOut(options);
   const lists = {
-    [join(split, 'labeled.txt')]: deal.labelled.map((index) => entry('train', seed, index, true)),
-    [join(split, 'unlabeled.txt')]: deal.unlabelled.map((index) => entry('train', seed, index, false)),
-    'val.txt': Array.from({ length: validation }, (_, index) => entry('val', validationSeed, index, true)),
+    [join(split, 'labeled.txt')]: deal.labelled.map((index) => named('train', seed, index, true)),
+    [join(split, 'unlabeled.txt')]: deal.unlabelled.map((index) => named('train', seed, index, false)),
+    'val.txt': Array.from({ length: validation }, (_, index) => named('val', validationSeed, index, true)),
   };
   const all = Object.values(lists).flat();
   let done = 0;
