@@ -50,7 +50,10 @@ static Napi::Value call(const Napi::CallbackInfo& info, const Operator& op) {
   auto env = info.Env();
   const auto& schema = op.handle.schema();
   const auto& arguments = schema.arguments();
-  TORCH_CHECK(info.Length() <= arguments.size(), "takes ", arguments.size(), " arguments, got ", info.Length());
+  // An older engine may not know a later argument: that is all right as long as nobody gives it.
+  size_t count = info.Length();
+  while (count > arguments.size() && info[count - 1].IsUndefined()) count--;
+  TORCH_CHECK(count <= arguments.size(), "takes ", arguments.size(), " arguments, got ", count);
   std::vector<c10::IValue> stack;
   stack.reserve(arguments.size() + 2);
   for (size_t k = 0; k < arguments.size(); k++) {
