@@ -88,7 +88,7 @@ export class Stepper {
 
   readonly precision = <T>(forward: () => T): T => inPrecision(this.settings.train.precision, this.settings.device, forward);
 
-  /** Channel masks: each image's a stream of its own, so that they do not depend on how a batch is dealt to processes. */
+  /** Channel masks: each image's a stream of its own, named by its place in the batch. */
   #drop(iteration: number, n: number, images: number): FeatureDrop {
     const mask = (channels: number, part: string): Tensor => {
       const values = new Float32Array(images * channels);
