@@ -4,7 +4,7 @@
  * Legend: N labelled batch, U unlabelled batch, K classes, H W pixels.
  */
 import type { BatchNormRule, DeepLabV3Plus, FeatureDrop } from '../models/index.ts';
-import type { Tensor } from '../torch/index.ts';
+import type { Synchronous, Tensor } from '../torch/index.ts';
 
 /** Labelled images after the weak augmentation. */
 export interface LabelledViews {
@@ -43,7 +43,7 @@ export interface StepContext {
   readonly warmup: boolean;
   readonly batchNorm: BatchNormRule;
   /** Runs forward passes of networks: under autocast where the configuration says bf16. */
-  readonly precision: <T>(forward: () => T) => T;
+  readonly precision: <T>(forward: () => Synchronous<T>) => T;
   /** Channel masks of the n-th feature perturbation for a batch of images. */
   readonly drop: (n: number, images: number) => FeatureDrop;
 }

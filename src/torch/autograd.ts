@@ -4,7 +4,7 @@ import type { Tensor } from './tensor.ts';
 import type { Device, DType } from './types.ts';
 
 /** A function that returns a promise would leave the mode at its first await: refused by type and at run time. */
-type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 
 function refusePromise(result: unknown, where: string): void {
   if (result instanceof Promise) throw new TypeError(`${where} takes a synchronous function: its mode would end at the first await`);

@@ -7,7 +7,7 @@ import { random } from '../base/random.ts';
 import type { Method, StepResult, Views } from '../methods/index.ts';
 import { type BatchNormRule, DeepLabV3Plus, type FeatureDrop, type ModelOptions } from '../models/index.ts';
 import { Ema, emaKeep, polyRate, Sgd } from '../optim/index.ts';
-import { autocast, type Device, ops, scope, type Tensor, tensor } from '../torch/index.ts';
+import { autocast, type Device, ops, type Synchronous, scope, type Tensor, tensor } from '../torch/index.ts';
 
 export interface StepSettings {
   readonly seed: number;
@@ -41,9 +41,8 @@ export interface StepValues {
 const dropRate = 0.5;
 
 /** A network's forward pass: under autocast in bf16. */
-export function inPrecision<T>(precision: 'fp32' | 'bf16', device: Device, forward: () => T): T {
-  if (precision === 'fp32') return forward();
-  return (autocast as <U>(device: Device, dtype: 'bfloat16', f: () => U) => U)(device, 'bfloat16', forward);
+export function inPrecision<T>(precision: 'fp32' | 'bf16', device: Device, forward: () => Synchronous<T>): T {
+  return precision === 'fp32' ? forward() : autocast(device, 'bfloat16', forward);
 }
 
 export class Stepper {
@@ -86,7 +85,7 @@ export class Stepper {
     this.#optimiser.load(state);
   }
 
-  readonly precision = <T>(forward: () => T): T => inPrecision(this.settings.train.precision, this.settings.device, forward);
+  readonly precision = <T>(forward: () => Synchronous<T>): T => inPrecision(this.settings.train.precision, this.settings.device, forward);
 
   /** Channel masks: each image's a stream of its own, named by its place in the batch. */
   #drop(iteration: number, n: number, images: number): FeatureDrop {
