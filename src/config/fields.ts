@@ -22,6 +22,9 @@ export const text = z.union([z.string().min(1), z.number()]).transform(String);
 /** `'auto'` or an integer of at least `least`. */
 export const autoOrInteger = (least: number) => z.union([z.literal('auto'), integer(least)]);
 
+/** `'auto'`, the default, or a value of `type`: the method decides (method-defaults.ts). */
+export const auto = <T extends z.ZodType>(type: T) => z.union([z.literal('auto'), type]).default('auto');
+
 const byte = z.int().min(0).max(255);
 /** Red, green, blue, each 0..255. */
 export const rgb = z.tuple([byte, byte, byte]);

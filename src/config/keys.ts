@@ -1,7 +1,7 @@
 /** What the schema knows of its own keys: which there are, what each allows, and which one was probably meant. */
 import * as z from 'zod';
 import { nearest } from '../base/suggest.ts';
-import { configSchema } from './schema.ts';
+import { writtenSchema } from './schema.ts';
 
 export type KeyPath = readonly (string | number)[];
 
@@ -30,13 +30,13 @@ function collect(type: z.ZodObject, prefix: string, into: KeyInfo[]): void {
 }
 
 const keys: KeyInfo[] = [];
-collect(configSchema, '', keys);
+collect(writtenSchema, '', keys);
 
 /** Every key with a value of its own, in the schema's order: `method`, ..., `data.crop_size`, ... */
 export const configKeys: readonly KeyInfo[] = keys;
 
 /** The sections: keys that hold keys. */
-export const sections: readonly string[] = Object.entries(configSchema.shape).flatMap(([key, type]) =>
+export const sections: readonly string[] = Object.entries(writtenSchema.shape).flatMap(([key, type]) =>
   unwrap(type) instanceof z.ZodObject ? [key] : [],
 );
 

@@ -51,6 +51,7 @@ describe('a configuration', () => {
         label_map: null,
         cutmix_partner: 'same',
         num_aug: 3,
+        scale_base: null,
       },
       train: {
         batch_size: 4,
@@ -82,6 +83,26 @@ describe('a configuration', () => {
       },
       eval: { mode: 'original', tta: false },
     });
+  });
+
+  it.each([
+    ['supervised', 'class-aware', 3, 0.25, 0.25],
+    ['st', 'none', 0, 0.25, 0.25],
+    ['stpp', 'none', 0, 0.25, 0.25],
+    ['fixmatch', 'fixed', 0, 1, 0],
+    ['unimatch', 'fixed', 0, 0.25, 0.5],
+    ['dssn', 'class-aware', 3, 0.25, 0.25],
+  ])('gives method %s its published settings where nothing else is said (SPEC 8)', (method, rule, numAug, strong, feature) => {
+    const { select, data, loss } = parseConfig(minimal, 'a.yaml', [`method=${method}`]);
+    expect([select.rule, data.num_aug, loss.weight_strong, loss.weight_feature]).toEqual([rule, numAug, strong, feature]);
+    const said = parseConfig(minimal, 'a.yaml', [
+      `method=${method}`,
+      'select.rule=fixed',
+      'data.num_aug=2',
+      'loss.weight_strong=0.1',
+      'loss.weight_feature=auto',
+    ]);
+    expect([said.select.rule, said.data.num_aug, said.loss.weight_strong, said.loss.weight_feature]).toEqual(['fixed', 2, 0.1, feature]);
   });
 
   it('is frozen through and through', () => {
@@ -119,7 +140,7 @@ describe('a wrong configuration', () => {
       .replace('lr: 1e-2', 'lr: fast')
       .replace('method: dssn', 'method: dsn');
     expect(problems(text)).toEqual([
-      'a.yaml:1:9 method: got "dsn"; allowed: supervised, dssn (did you mean dssn?)',
+      'a.yaml:1:9 method: got "dsn"; allowed: supervised, st, stpp, fixmatch, unimatch, dssn (did you mean dssn?)',
       'a.yaml:3:13 model.backbone: got "rasnet18"; allowed: resnet10, resnet18, resnet34, resnet50, resnet101 (did you mean resnet18?)',
       'a.yaml:8:14 data.crop_size: got 12.5; allowed: an integer of at least 1 (pixels)',
       'a.yaml:12:7 train.lr: got "fast"; allowed: a number above 0',
@@ -129,7 +150,7 @@ describe('a wrong configuration', () => {
   it('names what is missing at the place of its section', () => {
     expect(problems(minimal.replace('  lr: 1e-2\n', ''))).toEqual(['a.yaml:9:1 train.lr: missing; allowed: a number above 0']);
     const all = problems('');
-    expect(all).toContain('a.yaml:1:1 method: missing; allowed: supervised, dssn');
+    expect(all).toContain('a.yaml:1:1 method: missing; allowed: supervised, st, stpp, fixmatch, unimatch, dssn');
     expect(all).toContain('a.yaml:1:1 model.backbone: missing; allowed: resnet10, resnet18, resnet34, resnet50, resnet101');
     expect(all).toHaveLength(9);
   });

@@ -5,7 +5,8 @@
  * and its published code.
  */
 import * as z from 'zod';
-import { autoOrInteger, field, fraction, integer, labelMap, nonNegative, positive, rgb, text } from './fields.ts';
+import { auto, autoOrInteger, field, fraction, integer, labelMap, nonNegative, positive, rgb, text } from './fields.ts';
+import { withMethodDefaults } from './method-defaults.ts';
 import { backbones, methods } from './names.ts';
 
 const model = z.strictObject({
@@ -75,9 +76,14 @@ const data = z.strictObject({
     'What CutMix pastes: another crop and augmentation of the same images (as published), or of others (as the papers describe); SPEC 3.',
   ),
   num_aug: field(
-    z.int().min(0).max(11).default(3),
-    'an integer from 0 to 11',
-    'Strong views get 1 to num_aug of the eleven operations; 0 = none of them (Cityscapes). Does not affect jitter, grayscale, blur, CutMix.',
+    auto(z.int().min(0).max(11)),
+    'auto or an integer from 0 to 11',
+    'Strong views get 1 to num_aug of the eleven operations; 0 = none of them (Cityscapes); auto = 3 with method dssn, 0 with the others. Does not affect jitter, grayscale, blur, CutMix.',
+  ),
+  scale_base: field(
+    integer(1).nullable().default(null),
+    'null or an integer of at least 1 (pixels)',
+    "What the random scale of training crops (0.5 to 2) multiplies: this long side, or null = each image's own (SPEC 8b: 400 with ST and ST++ on Pascal, 2048 on Cityscapes).",
   ),
 });
 
@@ -159,9 +165,9 @@ const train = z.strictObject({
 
 const select = z.strictObject({
   rule: field(
-    z.enum(['class-aware', 'fixed', 'none']).default('class-aware'),
-    'class-aware, fixed, none',
-    "Which pseudo-labels count (SPEC 4): class-aware = DSSN's threshold per image and class; fixed = the best probability reaches conf_thresh; none = all.",
+    auto(z.enum(['class-aware', 'fixed', 'none'])),
+    'auto, class-aware, fixed, none',
+    "Which pseudo-labels count (SPEC 4): class-aware = DSSN's threshold per image and class; fixed = the best probability reaches conf_thresh; none = all; auto = the method's own: class-aware with dssn, fixed with fixmatch and unimatch, none with st and stpp.",
   ),
   high: field(fraction.default(0.92), 'a number from 0 to 1', 'Rule class-aware: only a class whose best pixel exceeds this selects any.'),
   ratio: field(
@@ -188,11 +194,15 @@ const loss = z.strictObject({
     'an integer of at least 1 (pixels)',
     'OHEM: at least this many pixels a batch are kept.',
   ),
-  weight_strong: field(nonNegative.default(0.25), 'a number of at least 0', 'Weight of each of the two losses on strong views (SPEC 5).'),
+  weight_strong: field(
+    auto(nonNegative),
+    'auto or a number of at least 0',
+    'Weight of each loss on a strong view (SPEC 5, 8); auto = as published: dssn and unimatch 0.25 for each of two, fixmatch 1 for its one.',
+  ),
   weight_feature: field(
-    nonNegative.default(0.25),
-    'a number of at least 0',
-    'Weight of each of the two losses on perturbed features (SPEC 5).',
+    auto(nonNegative),
+    'auto or a number of at least 0',
+    'Weight of each loss on perturbed features (SPEC 5, 8); auto = as published: dssn 0.25 for each of two, unimatch 0.5 for its one.',
   ),
   weight_contrastive: field(
     nonNegative.default(0.01),
@@ -214,9 +224,13 @@ const evaluation = z.strictObject({
   ),
 });
 
-/** The whole configuration. `parseConfig` gives a section that is left out or left empty as `{}`, so that each key missing is told. */
-export const configSchema = z.strictObject({
-  method: field(z.enum(methods), methods.join(', '), 'What is trained: on labelled images alone, or DSSN.'),
+/** The keys as they are written. `parseConfig` gives a section that is left out or left empty as `{}`, so that each key missing is told. */
+export const writtenSchema = z.strictObject({
+  method: field(
+    z.enum(methods),
+    methods.join(', '),
+    'How unlabelled images are learnt from (SPEC 5, 8, 8b): not at all (supervised), by pseudo-labels of a network trained before (st, stpp), of the network itself (fixmatch, unimatch), of its teacher (dssn).',
+  ),
   seed: field(
     z.int().min(0).default(0),
     'an integer of at least 0',
@@ -247,6 +261,9 @@ export const configSchema = z.strictObject({
   loss,
   eval: evaluation,
 });
+
+/** The whole configuration, with what `auto` means for its method filled in. */
+export const configSchema = writtenSchema.transform(withMethodDefaults);
 
 /** All of T, and all within it, read-only. */
 export type Frozen<T> = T extends object ? { readonly [K in keyof T]: Frozen<T[K]> } : T;

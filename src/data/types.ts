@@ -4,8 +4,10 @@ export interface Sample {
   readonly id: string;
   /** The image's path, relative to the data root. */
   readonly image: string;
-  /** The label file's path, relative to the data root. */
+  /** The label file's path, relative to the data root, or absolute. */
   readonly mask?: string;
+  /** The mask holds train labels that a network gave (255 = ignore): its crops are augmented strongly (ST, SPEC section 8b). */
+  readonly pseudo?: true;
 }
 
 /** An 8-bit RGB image: `data` holds height x width x 3 bytes, interleaved R, G, B. */

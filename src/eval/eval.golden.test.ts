@@ -4,7 +4,7 @@ import { exact, expectClose, expectTensorClose, goldenJson, goldenTensors, prefi
 import { recipeFill, recipeLabels, recipeTensor } from '../../test/support/recipe.ts';
 import { type BackboneName, DeepLabV3Plus } from '../models/index.ts';
 import { noGrad, scope, type Tensor } from '../torch/index.ts';
-import { ConfusionMatrix, slidingWindow, testTimeAugmentation } from './index.ts';
+import { byReliability, ConfusionMatrix, reliability, slidingWindow, testTimeAugmentation } from './index.ts';
 
 const classes = 5;
 const network = (backbone: BackboneName) => recipeFill(new DeepLabV3Plus({ backbone, classes }).to('float64'), prefix);
@@ -39,4 +39,14 @@ it('tta.safetensors', () => {
   const image = big().narrow(2, 0, 60).narrow(3, 0, 70).contiguous();
   const sum = noGrad(() => testTimeAugmentation((scaled) => model.forward(scaled, false).softmax(1), image));
   expectTensorClose(sum, goldenTensors('tta.safetensors').get('probabilities')!, 'tta', exact);
+});
+
+it('reliability.json: how much the labels of four images changed, and their order', () => {
+  const golden = goldenJson<{ nclass: number; reliability: number[]; order: number[] }>('reliability.json');
+  const inputs = goldenTensors('reliability_inputs.safetensors');
+  const pixels = 24 * 30;
+  const image = (name: string, i: number) => Uint8Array.from(inputs.get(name)!.values.subarray(i * pixels, (i + 1) * pixels));
+  const values = golden.reliability.map((_, i) => reliability([image('early1', i), image('early2', i)], image('last', i), golden.nclass));
+  expectClose(values, golden.reliability, 'reliability');
+  expect(byReliability(values)).toEqual(golden.order);
 });

@@ -1,2 +1,11 @@
 export { ConfusionMatrix } from './confusion.ts';
-export { type Forward, type PredictOptions, predictClasses, slidingWindow, testTimeAugmentation, ttaScales } from './predict.ts';
+export {
+  classScores,
+  type Forward,
+  type PredictOptions,
+  predictClasses,
+  slidingWindow,
+  testTimeAugmentation,
+  ttaScales,
+} from './predict.ts';
+export { byReliability, reliability } from './reliability.ts';

@@ -75,15 +75,18 @@ export interface PredictOptions {
 }
 
 /** The most probable class of every pixel: [1, 3, h, w] -> int64 [H, W]. */
-export function predictClasses(forward: Forward, image_13hw: Tensor, { mode, window, tta, size }: PredictOptions): Tensor {
+export function predictClasses(forward: Forward, image_13hw: Tensor, options: PredictOptions): Tensor {
+  return scoped(() => classScores(forward, image_13hw, options).argmax(1).select(0, 0));
+}
+
+/** Scores of every pixel's classes, the larger the likelier: [1, 3, h, w] -> [1, K, H, W]; logits, or with `tta` a sum of probabilities. */
+export function classScores(forward: Forward, image_13hw: Tensor, { mode, window, tta, size }: PredictOptions): Tensor {
   return scoped(() => {
     const windows = mode === 'sliding_window';
     const once: Forward = windows ? (image) => slidingWindow(forward, image, window) : forward;
     const probabilities: Forward = windows ? (image) => normalised(once(image)) : (image) => forward(image).softmax(1);
     const scores_1Khw = tta ? testTimeAugmentation(probabilities, image_13hw) : once(image_13hw);
-    return resized(scores_1Khw, size ?? sizeOf(image_13hw))
-      .argmax(1)
-      .select(0, 0);
+    return resized(scores_1Khw, size ?? sizeOf(image_13hw));
   });
 }
 

@@ -7,14 +7,12 @@
  *
  * Legend: N labelled batch, U unlabelled batch, B = N + U, K classes, H W pixels.
  */
-import { invariant } from '../base/assert.ts';
 import { contrastive, maskedCrossEntropy } from '../losses/index.ts';
-import { untracked } from '../nn/index.ts';
 import { noGrad, ops, type Tensor } from '../torch/index.ts';
+import { aside, keptShare, strongLoss, unlabelledViews } from './consistency.ts';
 import { cutMix } from './cutmix.ts';
 import type { Method, StepContext, StepResult, UnlabelledViews, Views } from './method.ts';
-import { labelledLoss, type MethodOptions } from './options.ts';
-import { type Selection, selection } from './selection.ts';
+import { labelledLoss, type MethodOptions, selectionOf } from './options.ts';
 
 /** Everything that the losses are computed from; predictions carry gradients, the rest does not. */
 export interface Predictions {
@@ -37,31 +35,15 @@ export interface Predictions {
   readonly boxes2: Int32Array;
 }
 
-/** Share of valid pixels that are kept. */
-function keptShare(keep_UHW: Tensor, valid_UHW: Tensor): Tensor {
-  return keep_UHW.and(valid_UHW).sum().to('float32').div(ops.clampMin(valid_UHW.sum(), 1));
-}
-
-/** The loss of one strong view against the teacher's labels, CutMixed as the view was. */
-function strongLoss(p: Predictions, view: 1 | 2, select: Selection): { loss: Tensor; keep: Tensor; valid: Tensor } {
-  const boxes = view === 1 ? p.boxes1 : p.boxes2;
-  // Thresholds are per image and class, of the image that CutMix made: select after mixing.
-  const mixed_UKHW = cutMix(p.teacher_UKHW, p.teacherMix_UKHW, boxes);
-  const valid = cutMix(p.valid_UHW, p.validMix_UHW, boxes);
-  const keep = select(mixed_UKHW);
-  const loss = maskedCrossEntropy(view === 1 ? p.strong1_UKHW : p.strong2_UKHW, mixed_UKHW.argmax(1), keep, valid);
-  return { loss, keep, valid };
-}
-
 /** All terms of the loss by name, and their weighted sum. */
 export function dssnLosses(p: Predictions, options: MethodOptions, warmup: boolean): StepResult {
-  const { rule, high, ratio, conf_thresh } = options.select;
   const { weight_strong, weight_feature, weight_contrastive } = options.loss;
-  const select = selection(rule, { high, ratio, confidence: conf_thresh });
+  const select = selectionOf(options);
 
   const lossX = labelledLoss(options)(p.labelled_NKHW, p.labels_NHW);
-  const strong1 = strongLoss(p, 1, select);
-  const strong2 = strongLoss(p, 2, select);
+  const labeller = { weak_UKHW: p.teacher_UKHW, mix_UKHW: p.teacherMix_UKHW, valid_UHW: p.valid_UHW, validMix_UHW: p.validMix_UHW };
+  const strong1 = strongLoss(p.strong1_UKHW, labeller, p.boxes1, select);
+  const strong2 = strongLoss(p.strong2_UKHW, labeller, p.boxes2, select);
   const weak_UKHW = p.weak_UKHW.detach();
   const labels = weak_UKHW.argmax(1);
   const keep = select(weak_UKHW);
@@ -82,8 +64,8 @@ export function dssnLosses(p: Predictions, options: MethodOptions, warmup: boole
       ['loss_fp2', lossFp2],
       ['loss_con_img', lossConImg],
       ['loss_con_feat', lossConFeat],
-      ['kept_s1', keptShare(strong1.keep, strong1.valid)],
-      ['kept_s2', keptShare(strong2.keep, strong2.valid)],
+      ['kept_s1', strong1.kept],
+      ['kept_s2', strong2.kept],
       ['mask_ratio', keptShare(keep, p.valid_UHW)],
     ]),
     pseudoLabels: () => ({ labels: p.teacher_UKHW.argmax(1), keep: select(p.teacher_UKHW).and(p.valid_UHW) }),
@@ -92,7 +74,6 @@ export function dssnLosses(p: Predictions, options: MethodOptions, warmup: boole
 
 function predict(labelled: Views['labelled'], unlabelled: UnlabelledViews, mix: UnlabelledViews, context: StepContext): Predictions {
   const { student, teacher, precision, drop, batchNorm } = context;
-  const aside = batchNorm === 'separate' ? untracked : <T>(forward: () => T): T => forward();
   const n = labelled.images.size(0);
   const u = unlabelled.weak.size(0);
   // In evaluation mode an image does not see its batch: both batches in one forward pass.
@@ -102,7 +83,7 @@ function predict(labelled: Views['labelled'], unlabelled: UnlabelledViews, mix: 
   ) as [Tensor, Tensor, Tensor];
   const strong1_U3HW = cutMix(unlabelled.strong1, mix.strong1, unlabelled.boxes1);
   const strong2_U3HW = cutMix(unlabelled.strong2, mix.strong2, unlabelled.boxes2);
-  const strong_2UKHW = precision(() => aside(() => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true)));
+  const strong_2UKHW = precision(() => aside(batchNorm, () => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true)));
   return {
     labelled_NKHW: clean_BKHW.narrow(0, 0, n),
     labels_NHW: labelled.labels,
@@ -124,8 +105,8 @@ export function dssn(options: MethodOptions): Method {
   return {
     name: 'dssn',
     usesUnlabelled: true,
-    step({ labelled, unlabelled, mix }: Views, context: StepContext): StepResult {
-      invariant(unlabelled !== undefined && mix !== undefined, 'dssn needs an unlabelled and a mix batch');
+    step(views: Views, context: StepContext): StepResult {
+      const { labelled, unlabelled, mix } = unlabelledViews(views);
       return dssnLosses(predict(labelled, unlabelled, mix, context), options, context.warmup);
     },
   };

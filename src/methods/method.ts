@@ -57,9 +57,19 @@ export interface StepResult {
   readonly pseudoLabels?: () => { readonly labels: Tensor; readonly keep: Tensor };
 }
 
+/** The unlabelled images whose pseudo-labels a round of self-training learns from: the more reliable half, or all. */
+export type Round = 'reliable' | 'all';
+
 export interface Method {
   readonly name: string;
   /** False where labelled images are all that is learnt from. */
   readonly usesUnlabelled: boolean;
+  /**
+   * Self-training (SPEC section 8b): a first round on the labelled images, then these, each with a fresh network, on the labelled
+   * images and on those that the round before has labelled. `step` gets both as its labelled batch.
+   */
+  readonly rounds?: readonly Round[];
+  /** Iterations by which the learning rate lags behind its schedule: 1 (`polyRate`) unless said otherwise. */
+  readonly rateLag?: number;
   step(views: Views, context: StepContext): StepResult;
 }

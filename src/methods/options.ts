@@ -1,6 +1,7 @@
 /** What of the configuration methods read, by the configuration's names. */
 import { meanCrossEntropy, ohemCrossEntropy } from '../losses/index.ts';
 import type { Tensor } from '../torch/index.ts';
+import { type Selection, selection } from './selection.ts';
 
 export interface MethodOptions {
   readonly loss: {
@@ -18,4 +19,9 @@ export interface MethodOptions {
 export function labelledLoss({ loss }: Pick<MethodOptions, 'loss'>): (logits: Tensor, labels: Tensor) => Tensor {
   if (loss.labelled === 'ce') return meanCrossEntropy;
   return (logits, labels) => ohemCrossEntropy(logits, labels, { threshold: loss.ohem_threshold, minKept: loss.ohem_min_kept });
+}
+
+/** The rule by which pseudo-labels are kept. */
+export function selectionOf({ select }: Pick<MethodOptions, 'select'>): Selection {
+  return selection(select.rule, { high: select.high, ratio: select.ratio, confidence: select.conf_thresh });
 }

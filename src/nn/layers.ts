@@ -1,6 +1,6 @@
 /** Layers with PyTorch's names and defaults. `train` is an argument of `forward`, never a state of the module. */
 import { TorchError } from '../base/errors.ts';
-import { dilatedConv3x3, ops, type Tensor } from '../torch/index.ts';
+import { dilatedConv3x3, ops, type Synchronous, type Tensor } from '../torch/index.ts';
 import { Module } from './module.ts';
 
 /** A module of one input and one output. */
@@ -46,8 +46,8 @@ export class Conv2d extends Layer {
 
 let tracking = true;
 
-/** Runs `f`, which must not be asynchronous, so that batch norm in training leaves its running statistics alone: it normalises by the batch, and forgets it. */
-export function untracked<T>(f: () => T): T {
+/** Runs `f` so that batch norm in training leaves its running statistics alone: it normalises by the batch, and forgets it. */
+export function untracked<T>(f: () => Synchronous<T>): T {
   const before = tracking;
   tracking = false;
   try {

@@ -11,11 +11,17 @@ export interface Scores {
   readonly iou: Readonly<Record<string, number>>;
 }
 
-export type WeightsKind = 'latest' | 'best' | 'teacher-best';
+/**
+ * `early-1` and `early-2`: the student after a third and two thirds of ST++'s first round; `labeller`: the best student of the
+ * round before, which labels images for the present one.
+ */
+export type WeightsKind = 'latest' | 'best' | 'teacher-best' | 'early-1' | 'early-2' | 'labeller';
 
 export interface TrainEvent {
   readonly type: 'train';
   readonly iteration: number;
+  /** Of a method of several rounds: which one, from 1. */
+  readonly round?: number;
   readonly epoch: number;
   /** Losses by name, of this step. */
   readonly losses: Readonly<Record<string, number>>;
@@ -32,6 +38,7 @@ export interface TrainEvent {
 export interface EvalEvent {
   readonly type: 'eval';
   readonly iteration: number;
+  readonly round?: number;
   readonly student: Scores;
   readonly teacher?: Scores;
   readonly seconds?: number;

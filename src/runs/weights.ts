@@ -20,7 +20,7 @@ import path from 'node:path';
 import { CheckpointError } from '../base/errors.ts';
 import type { WeightsKind } from './events.ts';
 
-export const weightsKinds: readonly WeightsKind[] = ['latest', 'best', 'teacher-best'];
+export const weightsKinds: readonly WeightsKind[] = ['latest', 'best', 'teacher-best', 'early-1', 'early-2', 'labeller'];
 
 /** Version of the run folder's format; a program refuses a later one. */
 export const RUN_FORMAT = 1;

@@ -143,6 +143,7 @@ export async function pretrainShapes(options: PretrainShapesOptions): Promise<Pr
     labelMap: labelTable(dataset),
     cropSize,
     longSide: null,
+    scaleBase: null,
     batchSize,
     numAug: 0,
     cutmixPartner: 'same' as const,

@@ -1,26 +1,17 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
-import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
-import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader, workersFor } from '../data/loader/index.ts';
-import { type Method, methods } from '../methods/index.ts';
+import { workersFor } from '../data/loader/index.ts';
+import { methods } from '../methods/index.ts';
 import { inspectRun, RunFolder, RunWriter } from '../runs/folder.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
-import { loadLatest, noProgress, type Progress } from '../train/checkpoint.ts';
-import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
-import { loadPretrained } from '../train/pretrained.ts';
-import { Stepper, type StepSettings } from '../train/step.ts';
-import { burnInIterations, datasetOf, describeData, modelOf, openDevice, viewingOf } from './shared.ts';
+import { noProgress, type Progress } from '../train/checkpoint.ts';
+import { learnPhase, lengthOf, type Phase, type Session, samplesOf, type TrainHooks } from './phase.ts';
+import { roundsOf, selfTrain } from './self-training.ts';
+import { datasetOf, openDevice } from './shared.ts';
 import type { TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
-
-/** Beside what the command line gives: for programs that use the library. */
-export interface TrainHooks {
-  /** Start anew even over a checkpoint. */
-  readonly replace?: boolean;
-  readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
-}
 
 async function openSplit(config: Config, usesUnlabelled: boolean, dataset: { name: string }): Promise<Split> {
   const { root, split } = config.data;
@@ -28,28 +19,6 @@ async function openSplit(config: Config, usesUnlabelled: boolean, dataset: { nam
   await checkFiles(root, [...lists.labelled, ...lists.val]);
   await checkFiles(root, lists.unlabelled, { masks: false });
   return lists;
-}
-
-/** What a method's batches hold: supervised training sees as many images a step as the methods that add unlabelled ones. */
-const samplesOf = ({ usesUnlabelled }: Method, { labelled, unlabelled }: Split, batchSize: number) =>
-  usesUnlabelled ? { labelled, unlabelled, batchSize } : { labelled, unlabelled: [], batchSize: 2 * batchSize };
-
-/** The first part of a run, in which another method learns. */
-function burnInOf(config: Config, method: Method, iterations: number): StepSettings['burnIn'] {
-  const first = burnInIterations(config, iterations);
-  return first > 0 && method.usesUnlabelled ? { method: methods.supervised(config), iterations: first } : undefined;
-}
-
-/** What each part of a run loads. @throws ConfigError where a list is too short for one batch of it. */
-function stagesOf(own: Stage, burnIn: StepSettings['burnIn'], split: Split, batchSize: number): Stage[] {
-  if (!burnIn) return [own];
-  const first = { ...own, ...samplesOf(burnIn.method, split, batchSize), iterations: burnIn.iterations };
-  try {
-    iterationsPerEpoch(first);
-  } catch (error) {
-    throw new ConfigError(`train.burn_in learns from labelled images alone: ${messageOf(error)}; or set train.burn_in to 0`);
-  }
-  return [first, own];
 }
 
 function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
@@ -91,6 +60,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     labelMap,
     cropSize: config.data.crop_size,
     longSide: config.data.long_side,
+    scaleBase: config.data.scale_base,
     numAug: config.data.num_aug,
     cutmixPartner: config.data.cutmix_partner,
     seed: config.seed,
@@ -98,62 +68,44 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     world: 1,
     workers: workersFor(config.data.workers),
   };
-  const samples = samplesOf(method, split, config.train.batch_size);
-  const perEpoch = iterationsPerEpoch({ ...loading, ...samples });
-  const iterations = config.train.iterations ?? config.train.epochs! * perEpoch;
-  const burnIn = burnInOf(config, method, iterations);
-  const stages = stagesOf({ ...loading, ...samples, iterations }, burnIn, split, config.train.batch_size);
+  const phases = phasesOf({ config, method, split, loading });
+  const of = phases.at(-1)!.first + phases.at(-1)!.iterations;
 
   const device = openDevice(config);
-  const { warmup } = config.train;
-  const stepper = new Stepper(method, {
-    seed: config.seed,
-    device,
-    model: modelOf(config, dataset.classes.length),
-    iterations,
-    warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * perEpoch,
-    ...(burnIn && { burnIn }),
-    train: config.train,
-  });
-  if (config.pretrained !== null && state === 'new') {
-    loadPretrained(config.pretrained, stepper.student);
-    stepper.copyToTeacher();
-  }
   const run = RunWriter.create(out, {
     config,
     manifest: manifestOf(options, split, device),
     resume: options.resume,
     replace: hooks.replace ?? false,
   });
-  const progress = noProgress();
+  const progress = { ...noProgress(), done: run.checkpoint?.mark.iteration ?? 0 };
+  const session: Session = {
+    config,
+    method,
+    dataset,
+    labelMap,
+    split,
+    loading,
+    device,
+    run,
+    progress,
+    hooks,
+    reporter,
+    ...(signal && { signal }),
+  };
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
-  let loader: StagedLoader | undefined;
   try {
-    if (run.checkpoint) loadLatest(run.checkpoint, stepper, progress);
-    loader = new StagedLoader(stages, progress.done, perEpoch);
-    const data = describeData(config, dataset);
-    const loop: LoopOptions = {
-      config,
-      stepper,
-      run,
-      progress,
-      data,
-      viewing: viewingOf(data, config.eval.tta, device),
-      batches: loader,
-      validation: () => new EvalLoader({ root: config.data.root, samples: split.val, longSide: config.data.long_side, labelMap }),
-      iterations,
-      iterationsPerEpoch: perEpoch,
-      reporter,
-      signal,
-      ...(hooks.pseudoLabels && { pseudoLabels: hooks.pseudoLabels }),
-    };
-    reporter.start(iterations, config.method, { done: progress.done });
-    status = (await runLoop(loop)) ? 'finished' : 'interrupted';
-    reporter.end();
-    return { run: out, method: config.method, status, iterations: progress.done, of: iterations, ...scoresOf(progress) };
+    status = (await (method.rounds ? selfTrain(session, phases) : learnPhase(session, phases[0]!))) ? 'finished' : 'interrupted';
+    return { run: out, method: config.method, status, iterations: progress.done, of, ...scoresOf(progress) };
   } finally {
-    await loader?.close();
-    stepper.free();
     run.finish(status, progress.done);
   }
+}
+
+/** A whole run as one phase, or a self-training's rounds. @throws ConfigError where a list is too short for a batch. */
+function phasesOf(plan: Pick<Session, 'config' | 'method' | 'split' | 'loading'>): Phase[] {
+  const { config, method, split } = plan;
+  if (method.rounds) return roundsOf(plan, method.rounds);
+  const samples = samplesOf(method.usesUnlabelled, split, config.train.batch_size);
+  return [{ first: 0, ...lengthOf(plan, samples), seed: config.seed, samples }];
 }

@@ -1,6 +1,7 @@
 /** What a run keeps: the networks and the optimiser in the run folder, and back. */
 import { join } from 'node:path';
 import { CheckpointError } from '../base/errors.ts';
+import type { WeightsKind } from '../runs/events.ts';
 import { type RunWriter, weightsFiles } from '../runs/folder.ts';
 import type { Stepper } from './step.ts';
 import { type DataDescription, loadNetwork, saveNetwork, saveTensors, withTensors } from './weights.ts';
@@ -54,6 +55,17 @@ export function saveBest(
   run.writeWeights(who === 'student' ? 'best' : 'teacher-best', { iteration, values: { miou } }, (folder) =>
     saveNetwork(join(folder, weightsFiles[who]), stepper[who], data),
   );
+}
+
+/** Keeps the student as it is now. */
+export function saveStudent(
+  run: RunWriter,
+  kind: WeightsKind,
+  info: { readonly iteration: number },
+  stepper: Stepper,
+  data: DataDescription,
+): void {
+  run.writeWeights(kind, info, (folder) => saveNetwork(join(folder, weightsFiles.student), stepper.student, data));
 }
 
 function loadOptimiser(file: string, stepper: Stepper): void {

@@ -1,11 +1,13 @@
 /** Evaluation on a list of images: mIoU at original resolution, batch 1, each image counted once (SPEC section 7). */
 import { imageToTensor, toLabelMap } from '../batch/index.ts';
+import { IGNORE_LABEL } from '../data/catalog/index.ts';
 import type { EvalItem } from '../data/loader/index.ts';
 import type { LabelMap, Rgb } from '../data/types.ts';
-import { ConfusionMatrix, predictClasses } from '../eval/index.ts';
+import { ConfusionMatrix, classScores, predictClasses } from '../eval/index.ts';
+import type { Selection } from '../methods/index.ts';
 import type { DeepLabV3Plus } from '../models/index.ts';
 import type { Scores } from '../runs/events.ts';
-import { type Device, noGrad, scope } from '../torch/index.ts';
+import { type Device, noGrad, ops, scope } from '../torch/index.ts';
 
 export interface Viewing {
   readonly mode: 'original' | 'center_crop' | 'sliding_window';
@@ -71,6 +73,28 @@ export function predictImage(
   using _ = scope();
   const options = { mode: mode === 'sliding_window' ? mode : 'original', window: cropSize, tta, size } as const;
   return noGrad(() => toLabelMap(predictClasses((view) => network.forward(view, false), imageToTensor(image, device), options)));
+}
+
+/**
+ * An image's hard pseudo-labels by test-time augmentation of the whole image (SPEC section 8b), at `size`; 255 where the
+ * selection does not trust them.
+ */
+export function labelImage(
+  network: DeepLabV3Plus,
+  image: Rgb,
+  size: readonly [height: number, width: number],
+  select: Selection,
+  device: Device,
+): LabelMap {
+  using _ = scope();
+  return noGrad(() => {
+    const options = { mode: 'original', window: 0, tta: true, size } as const;
+    const sum_1KHW = classScores((view) => network.forward(view, false), imageToTensor(image, device), options);
+    // Selection takes logits: of the mean probabilities, their logarithms.
+    const keep_HW = select(ops.log(sum_1KHW)).select(0, 0);
+    const labels_HW = sum_1KHW.argmax(1).select(0, 0);
+    return toLabelMap(ops.where(keep_HW, labels_HW, ops.full(labels_HW.shape, IGNORE_LABEL, { dtype: 'int64', device })));
+  });
 }
 
 /**

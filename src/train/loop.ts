@@ -51,11 +51,19 @@ export interface LoopOptions {
   readonly batches: { next(): Promise<TrainBatch> };
   /** The validation images, from the first, each time it is called. */
   readonly validation: () => AsyncIterable<EvalItem>;
-  /** SGD steps in all. */
+  /**
+   * SGD steps that the run had done before this loop's first, and after its last. The progress and the events count from the
+   * start of the run; the batches and the steps from `first`.
+   */
+  readonly first: number;
   readonly iterations: number;
+  /** Which round of a method of several, from 1. */
+  readonly round?: number;
   readonly iterationsPerEpoch: number;
   readonly reporter: LoopReporter;
   readonly signal: AbortSignal | undefined;
+  /** Called after each step with the number of steps done since `first`. */
+  readonly afterStep?: (done: number) => void;
   /** Sees pseudo-labels after the iterations that it asks for. */
   readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
 }
@@ -99,11 +107,12 @@ export async function runLoop(options: LoopOptions): Promise<boolean> {
 }
 
 async function learnAll(options: LoopOptions, save: () => void): Promise<boolean> {
-  const { config, run, progress, reporter, signal, iterations, iterationsPerEpoch } = options;
+  const { config, run, progress, reporter, signal, first, iterations, iterationsPerEpoch } = options;
+  const round = options.round === undefined ? {} : { round: options.round };
   const speed = new Speed();
   const { log_every: logEvery, checkpoint_every: checkpointEvery } = config.train;
   const evaluateEvery = config.train.eval_every ?? iterationsPerEpoch;
-  const isDue = (): boolean => progress.done > 0 && (progress.done % evaluateEvery === 0 || progress.done === iterations);
+  const isDue = (): boolean => progress.done > first && ((progress.done - first) % evaluateEvery === 0 || progress.done === iterations);
   // An earlier process may have been stopped while it evaluated.
   if (isDue() && progress.evaluated < progress.done) {
     if (!(await evaluate(options))) return false;
@@ -115,8 +124,9 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
     const began = performance.now();
     const batch = await options.batches.next();
     const { values, lr } = learn(options, batch);
-    progress.done = batch.iteration + 1;
+    progress.done = first + batch.iteration + 1;
     speed.add((performance.now() - began) / 1000);
+    options.afterStep?.(batch.iteration + 1);
 
     const { done } = progress;
     const { mask_ratio: kept, kept_s1, kept_s2, ...losses } = values;
@@ -131,12 +141,13 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
       ...(kept !== undefined && { kept }),
     });
     if (done % logEvery === 0 || done === iterations || done === 1) {
-      const shares = kept === undefined ? {} : { kept, kept_strong: ((kept_s1 ?? 0) + (kept_s2 ?? 0)) / 2 };
-      const event: TrainEvent = { type: 'train', iteration: done, epoch: batch.epoch, losses, lr, ...shares, ...pace };
+      const strong = [kept_s1, kept_s2].filter((share) => share !== undefined);
+      const shares = kept === undefined ? {} : { kept, kept_strong: strong.reduce((sum, share) => sum + share, 0) / strong.length };
+      const event: TrainEvent = { type: 'train', iteration: done, ...round, epoch: batch.epoch, losses, lr, ...shares, ...pace };
       run.append(event);
     }
     if (isDue() && !(await evaluate(options))) return false;
-    if (isDue() || (checkpointEvery !== null && done % checkpointEvery === 0)) save();
+    if (isDue() || (checkpointEvery !== null && (done - first) % checkpointEvery === 0)) save();
   }
   return true;
 }
@@ -148,14 +159,15 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
 const eventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** One step on a batch; gives the batch's memory back. */
-function learn({ stepper, pseudoLabels, viewing }: LoopOptions, batch: TrainBatch): ReturnType<Stepper['step']> {
+function learn({ stepper, pseudoLabels, viewing, first }: LoopOptions, batch: TrainBatch): ReturnType<Stepper['step']> {
   using _ = scope();
   const views = toViews(batch, viewing.device);
-  const wanted = pseudoLabels?.wants(batch.iteration + 1) === true;
+  const iteration = first + batch.iteration + 1;
+  const wanted = pseudoLabels?.wants(iteration) === true;
   const picture = wanted ? pictureOf(batch) : undefined;
   batch.release();
   return stepper.step(views, batch.iteration, (result) => {
-    if (picture) takePicture(result, picture, batch.iteration + 1, pseudoLabels!.take);
+    if (picture) takePicture(result, picture, iteration, pseudoLabels!.take);
   });
 }
 
@@ -180,7 +192,14 @@ async function evaluate(options: LoopOptions): Promise<boolean> {
   const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, { signal });
   if (!found) return false;
   const [student, teacher] = found.scores as [Scores, Scores];
-  run.append({ type: 'eval', iteration, student, teacher, seconds: (performance.now() - began) / 1000 });
+  run.append({
+    type: 'eval',
+    iteration,
+    ...(options.round !== undefined && { round: options.round }),
+    student,
+    teacher,
+    seconds: (performance.now() - began) / 1000,
+  });
   progress.evaluated = iteration;
   for (const [who, { miou }] of [
     ['student', student],

@@ -111,7 +111,7 @@ export class Stepper {
     const { train, iterations, warmupIterations, burnIn } = this.settings;
     const method = burnIn && iteration < burnIn.iterations ? burnIn.method : this.method;
     const warmup = iteration < warmupIterations;
-    const lr = polyRate(train.lr, iteration, iterations, train.power);
+    const lr = polyRate(train.lr, iteration, iterations, train.power, method.rateLag);
     this.#backboneGroup.learningRate = lr;
     this.#restGroup.learningRate = lr * train.lr_multi;
 

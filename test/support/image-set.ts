@@ -46,6 +46,7 @@ export function optionsFor({ root, samples }: Fixture, labelled: number, changes
     labelMap: labelTable({ classes: Array.from({ length: CLASSES }, (_, i) => `class ${i}`) }),
     cropSize: 24,
     longSide: null,
+    scaleBase: null,
     batchSize: 2,
     numAug: 3,
     cutmixPartner: 'same',

@@ -12,8 +12,14 @@ const NO_BOX: Box = { top: 0, left: 0, height: 0, width: 0 };
 /** With 0.5 no box; else one area, for which shapes and corners are drawn until the box lies inside the crop. */
 export function drawCutMixBox(random: Random, cropSize: number): Box {
   if (!random.chance(BOX_CHANCE)) return NO_BOX;
-  const area = random.uniform(...AREA) * cropSize * cropSize;
+  const area = random.uniform(...AREA);
+  return drawBox(random, cropSize, () => area);
+}
+
+/** A box inside the crop: area, shape and corner are drawn until it fits. `area` gives its part of the crop's. */
+export function drawBox(random: Random, cropSize: number, drawArea = () => random.uniform(...AREA)): Box {
   for (;;) {
+    const area = drawArea() * cropSize * cropSize;
     const ratio = random.uniform(...RATIO);
     const width = Math.trunc(Math.sqrt(area / ratio));
     const height = Math.trunc(Math.sqrt(area * ratio));

@@ -36,6 +36,7 @@ export async function measureLoader(options: LoaderBench, seconds: number): Prom
     labelMap: labelTable({ classes: [] }),
     cropSize,
     longSide,
+    scaleBase: null,
     batchSize,
     numAug,
     cutmixPartner: 'other',

@@ -40,7 +40,7 @@ describe('WorkerPool', () => {
   it('says so when a worker dies, and closes all the same', async () => {
     // Slots too small for their shape: the worker fails before its first job.
     const setup = {
-      ...{ root: '', labelled: [], unlabelled: [], labelMap: new Uint8Array(256), longSide: null, numAug: 0, seed: 0 },
+      ...{ root: '', labelled: [], unlabelled: [], labelMap: new Uint8Array(256), longSide: null, scaleBase: null, numAug: 0, seed: 0 },
       shape: { batchSize: 1, cropSize: 8, streams: [0] },
       slots: [new SharedArrayBuffer(16)],
       cache: allocateCache(0, 0),

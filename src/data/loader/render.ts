@@ -4,10 +4,12 @@
  */
 import { random } from '../../base/random.ts';
 import { drawCutMixBox } from '../augment/cutmix.ts';
-import { applyGeometryImage, applyGeometryLabels, drawGeometry, paddingMask } from '../augment/geometry.ts';
-import { applyStrong, drawStrong } from '../augment/strong.ts';
+import { applyCutout, drawCutout } from '../augment/cutout.ts';
+import { applyGeometryImage, applyGeometryLabels, drawGeometry, type GeometryParameters, paddingMask } from '../augment/geometry.ts';
+import { Scratch } from '../augment/scratch.ts';
+import { applyStrong, drawColour, drawStrong } from '../augment/strong.ts';
 import { IGNORE_LABEL } from '../catalog/dataset.ts';
-import type { Box, LabelMap, Sample } from '../types.ts';
+import type { Box, LabelMap, Rgb, Sample } from '../types.ts';
 import { type Place, STREAMS } from './order.ts';
 import { type CacheMemory, SharedCache } from './shared-cache.ts';
 import { jobsOf, type LabelledMemory, Slot, type SlotShape, type UnlabelledMemory } from './slot.ts';
@@ -20,6 +22,8 @@ export interface RenderSetup {
   readonly unlabelled: readonly Sample[];
   readonly labelMap: Uint8Array;
   readonly longSide: number | null;
+  /** Long side that the random scale multiplies; null: each image's own. */
+  readonly scaleBase: number | null;
   readonly numAug: number;
   readonly seed: number;
   readonly shape: SlotShape;
@@ -31,6 +35,7 @@ export class Renderer {
   private readonly setup: RenderSetup;
   private readonly cache: SharedCache;
   private readonly slots: readonly Slot[];
+  private readonly weak = new Scratch();
 
   constructor(setup: RenderSetup) {
     this.setup = setup;
@@ -66,19 +71,33 @@ export class Renderer {
     return random(this.setup.seed, place.epoch, place.position, STREAMS[place.stream]!, purpose);
   }
 
+  private geometry(place: Place, { width, height }: Rgb): GeometryParameters {
+    return drawGeometry(this.stream(place, 'geometry'), width, height, this.setup.shape.cropSize, this.setup.scaleBase ?? undefined);
+  }
+
   private renderLabelled({ image, labels }: Source, place: Place, memory: LabelledMemory, index: number): void {
+    const pixels = this.setup.shape.cropSize ** 2;
+    const geometry = this.geometry(place, image);
+    const crop = memory.images.subarray(index * pixels * 3, (index + 1) * pixels * 3);
+    const cropLabels = memory.labels.subarray(index * pixels, (index + 1) * pixels);
+    applyGeometryLabels(labels as LabelMap, geometry, IGNORE_LABEL, cropLabels);
+    if (this.setup.labelled[place.sample]!.pseudo) this.renderPseudo(image, geometry, place, crop, cropLabels);
+    else applyGeometryImage(image, geometry, crop);
+  }
+
+  /** A crop whose labels a network gave: colours are changed, and a box is cut out of image and labels. */
+  private renderPseudo(image: Rgb, geometry: GeometryParameters, place: Place, crop: Uint8Array, labels: Uint8Array): void {
     const { cropSize } = this.setup.shape;
-    const pixels = cropSize ** 2;
-    const geometry = drawGeometry(this.stream(place, 'geometry'), image.width, image.height, cropSize);
-    applyGeometryImage(image, geometry, memory.images.subarray(index * pixels * 3, (index + 1) * pixels * 3));
-    applyGeometryLabels(labels as LabelMap, geometry, IGNORE_LABEL, memory.labels.subarray(index * pixels, (index + 1) * pixels));
+    const weak = applyGeometryImage(image, geometry, this.weak.take(crop.length).subarray(0, crop.length));
+    applyStrong(weak, { operations: drawColour(this.stream(place, 'colour')) }, crop);
+    applyCutout(crop, labels, cropSize, drawCutout(this.stream(place, 'cutout'), cropSize), this.stream(place, 'cutout noise'));
   }
 
   private renderUnlabelled({ image }: Source, place: Place, memory: UnlabelledMemory, index: number): void {
     const { cropSize } = this.setup.shape;
     const pixels = cropSize ** 2;
     const part = (views: Uint8Array): Uint8Array => views.subarray(index * pixels * 3, (index + 1) * pixels * 3);
-    const geometry = drawGeometry(this.stream(place, 'geometry'), image.width, image.height, cropSize);
+    const geometry = this.geometry(place, image);
     const weak = applyGeometryImage(image, geometry, part(memory.weak));
     paddingMask(geometry, memory.ignore.subarray(index * pixels, (index + 1) * pixels));
     for (const view of [1, 2] as const) {

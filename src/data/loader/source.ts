@@ -1,5 +1,5 @@
 /** A sample's files as the views need them: decoded, checked against each other, labels translated. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { sizeForLongSide } from '../augment/long-side.ts';
 import { resizeBilinear, resizeNearest } from '../augment/resize.ts';
@@ -54,7 +54,12 @@ const sameSize = (a: { width: number; height: number }, b: { width: number; heig
  * An image beside its mask. A mask says nothing of a turn (EXIF orientation), so the image is taken as it is stored, as Pillow
  * does, unless only the turned image has the mask's size. Images without a mask are turned: that is how people see them.
  */
-async function decodePair(imagePath: string, maskPath: string): Promise<{ image: Rgb; mask: LabelMap }> {
+async function decodePair(imagePath: string, maskPath: string, pseudo: boolean): Promise<{ image: Rgb; mask: LabelMap }> {
+  if (pseudo) {
+    // The network that labelled it saw it turned, since it has no mask.
+    const [image, mask] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
+    return { image, mask };
+  }
   const [stored, mask] = await Promise.all([decodeImage(imagePath, false), decodeLabelMap(maskPath)]);
   if (sameSize(stored, mask)) return { image: stored, mask };
   const turned = await decodeImage(imagePath);
@@ -68,14 +73,14 @@ async function decodePair(imagePath: string, maskPath: string): Promise<{ image:
 export async function decodeSample(root: string, sample: Sample, table?: Uint8Array): Promise<Source> {
   const imagePath = join(root, sample.image);
   if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
-  const maskPath = join(root, sample.mask);
-  const { image, mask: stored } = await decodePair(imagePath, maskPath);
+  const maskPath = resolve(root, sample.mask);
+  const { image, mask: stored } = await decodePair(imagePath, maskPath, sample.pseudo === true);
   if (!sameSize(image, stored)) {
     throw new DataError(
       `${maskPath} has ${stored.width} x ${stored.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
     );
   }
-  return { image, labels: translateLabels(stored, table, maskPath) };
+  return { image, labels: sample.pseudo ? stored : translateLabels(stored, table, maskPath) };
 }
 
 /** Image (bilinear) and labels (nearest) at the size whose long side is `longSide`; as they are where that is null. */

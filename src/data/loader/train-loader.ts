@@ -13,6 +13,7 @@ import { jobsOf, type LabelledMemory, Slot, type SlotShape, slotBytes, type Unla
 export interface TrainLoaderOptions {
   /** Folder that the samples' paths are relative to. */
   readonly root: string;
+  /** A sample that stands several times, the same object, is loaded once. */
   readonly labelled: readonly Sample[];
   /** Empty: labelled views alone. Their masks are never read. */
   readonly unlabelled: readonly Sample[];
@@ -22,6 +23,8 @@ export interface TrainLoaderOptions {
   readonly cropSize: number;
   /** Images and masks are brought to this long side, in pixels, before anything else; null leaves them alone. */
   readonly longSide: number | null;
+  /** What the random scale of crops multiplies: a long side in pixels, or null for each image's own. */
+  readonly scaleBase: number | null;
   /** Labelled images, and as many unlabelled ones, of a batch of one process. */
   readonly batchSize: number;
   /** Most of the eleven operations in a strong view; 0: none. */
@@ -87,6 +90,8 @@ export class TrainLoader {
   /** Batches count from 0 at `startIteration`; batch b lies in slot b mod SLOTS. */
   private readonly pending = new Map<number, Pending>();
   private readonly held = new Set<number>();
+  /** First places of labelled samples, where some stand several times. */
+  private readonly repeated: ReadonlyMap<Sample | undefined, number> | undefined;
   private published = 0;
   private requested = 0;
   private broken: Error | undefined;
@@ -97,12 +102,25 @@ export class TrainLoader {
     iterationsPerEpoch(options);
     this.options = options;
     this.order = new SampleOrder({ ...options, labelled: options.labelled.length, unlabelled: options.unlabelled.length });
+    this.repeated = firstPlaces(options.labelled);
     this.shape = { batchSize: options.batchSize, cropSize: options.cropSize, streams: this.order.streams };
     const buffers = Array.from({ length: SLOTS }, () => new SharedArrayBuffer(slotBytes(this.shape)));
     this.slots = buffers.map((buffer) => new Slot(buffer, this.shape));
-    const { root, labelled, unlabelled, labelMap, longSide, numAug, seed, workers } = options;
+    const { root, labelled, unlabelled, labelMap, longSide, scaleBase, numAug, seed, workers } = options;
     const cache = allocateCache(labelled.length + unlabelled.length, options.cacheBytes ?? defaultCacheBytes(options.world));
-    const setup: RenderSetup = { root, labelled, unlabelled, labelMap, longSide, numAug, seed, shape: this.shape, slots: buffers, cache };
+    const setup: RenderSetup = {
+      root,
+      labelled,
+      unlabelled,
+      labelMap,
+      longSide,
+      scaleBase,
+      numAug,
+      seed,
+      shape: this.shape,
+      slots: buffers,
+      cache,
+    };
     const events = {
       finished: (job: number, error?: Error) => this.finished(job, error),
       broken: (error: Error) => this.fail(error),
@@ -151,11 +169,19 @@ export class TrainLoader {
     const before = this.published;
     while (this.broken === undefined && this.published < last && !this.isTaken(this.published)) {
       const batch = this.published++;
-      const places = this.order.places(this.options.startIteration + batch);
+      const places = this.placesOf(this.options.startIteration + batch);
       this.slots[batch % SLOTS]!.assign(places);
       this.pending.set(batch, newPending(places));
     }
     if (this.published > before) this.pool.publish(this.published * jobsOf(this.shape));
+  }
+
+  /** The places of an iteration; a sample that stands several times in its list is known by its first place. */
+  private placesOf(iteration: number): Place[] {
+    const places = this.order.places(iteration);
+    return this.repeated
+      ? places.map((place) => ({ ...place, sample: this.repeated!.get(this.options.labelled[place.sample]) ?? place.sample }))
+      : places;
   }
 
   /** Whether the slot of this batch still belongs to the batch before it. */
@@ -202,6 +228,12 @@ export class TrainLoader {
   private release(batch: number): void {
     if (this.held.delete(batch) && this.options.workers > 0) this.publish(this.published + SLOTS);
   }
+}
+
+function firstPlaces(samples: readonly Sample[]): Map<Sample, number> | undefined {
+  const first = new Map<Sample, number>();
+  for (const [place, sample] of samples.entries()) if (!first.has(sample)) first.set(sample, place);
+  return first.size < samples.length ? first : undefined;
 }
 
 function newPending(places: readonly Place[]): Pending {

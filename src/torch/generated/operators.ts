@@ -255,6 +255,12 @@ export function leScalar(self: Tensor, other: number | bigint): Tensor {
   return leScalarNative(self, other) as Tensor;
 }
 
+const logNative = operator('aten::log', '');
+/** aten::log(Tensor self) -> Tensor */
+export function log(self: Tensor): Tensor {
+  return logNative(self) as Tensor;
+}
+
 const logSoftmaxNative = operator('aten::log_softmax', 'int');
 /** aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor */
 export function logSoftmax(self: Tensor, dim: number, dtype?: DType | null): Tensor {

@@ -1,0 +1,31 @@
+/** ST++'s reliability of an image (Yang et al., CVPR 2022, section 3.3; SPEC section 8b). */
+import { ConfusionMatrix } from './confusion.ts';
+
+/**
+ * How little an image's labels changed while a network learnt: the mean, over earlier checkpoints, of the mIoU of their labels
+ * against the last one's, classes absent from both left out. 0 to 1.
+ * @param early labels of the earlier checkpoints, each as long as `last`, values 0 to classes - 1.
+ */
+export function reliability(early: readonly Uint8Array[], last: Uint8Array, classes: number): number {
+  const agreements = early.map((labels) => {
+    const matrix = new ConfusionMatrix(classes);
+    matrix.add(labels, last);
+    return presentMeanIou(matrix);
+  });
+  return agreements.reduce((sum, agreement) => sum + agreement, 0) / agreements.length;
+}
+
+function presentMeanIou({ counts, classes }: ConfusionMatrix): number {
+  const ious: number[] = [];
+  for (let c = 0; c < classes; c++) {
+    let union = -counts[c * classes + c]!;
+    for (let other = 0; other < classes; other++) union += counts[c * classes + other]! + counts[other * classes + c]!;
+    if (union > 0) ious.push(counts[c * classes + c]! / union);
+  }
+  return ious.reduce((sum, iou) => sum + iou, 0) / ious.length;
+}
+
+/** Indices of the images, the most reliable first; ties stay in the list's order. */
+export function byReliability(values: readonly number[]): number[] {
+  return values.map((_, index) => index).sort((a, b) => values[b]! - values[a]! || a - b);
+}

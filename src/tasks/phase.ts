@@ -1,0 +1,152 @@
+/** A stretch of a run in which one student learns: all of it, or one round of a method of several. */
+import { ConfigError, messageOf } from '../base/errors.ts';
+import type { Config } from '../config/schema.ts';
+import type { Dataset } from '../data/catalog/index.ts';
+import type { Split } from '../data/lists.ts';
+import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader } from '../data/loader/index.ts';
+import { type Method, methods } from '../methods/index.ts';
+import type { RunWriter } from '../runs/folder.ts';
+import type { Device } from '../torch/index.ts';
+import { loadLatest, type Progress } from '../train/checkpoint.ts';
+import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
+import { loadPretrained } from '../train/pretrained.ts';
+import { Stepper, type StepSettings } from '../train/step.ts';
+import { burnInIterations, describeData, modelOf, viewingOf } from './shared.ts';
+import type { TaskOptions } from './types.ts';
+
+/** Beside what the command line gives: for programs that use the library. */
+export interface TrainHooks {
+  /** Start anew even over a checkpoint. */
+  readonly replace?: boolean;
+  readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
+}
+
+/** What all phases of a run share. */
+export interface Session extends TaskOptions {
+  readonly config: Config;
+  readonly method: Method;
+  readonly dataset: Dataset;
+  readonly labelMap: Uint8Array;
+  readonly split: Split;
+  /** Loaders' options but for what each phase loads. */
+  readonly loading: Omit<Stage, 'labelled' | 'unlabelled' | 'batchSize' | 'iterations'>;
+  readonly device: Device;
+  readonly run: RunWriter;
+  /** Counted from the start of the run. */
+  readonly progress: Progress;
+  readonly hooks: TrainHooks;
+}
+
+export interface Phase {
+  /** Of a method of several rounds, from 1. */
+  readonly round?: number;
+  /** SGD steps of the run before it. */
+  readonly first: number;
+  /** SGD steps of its own. */
+  readonly iterations: number;
+  readonly iterationsPerEpoch: number;
+  /** Key of its initial weights, order, crops and dropped channels. */
+  readonly seed: number;
+  readonly samples: Pick<Stage, 'labelled' | 'unlabelled' | 'batchSize'>;
+  readonly afterStep?: (done: number, stepper: Stepper) => void;
+}
+
+/** What a method's batches hold: supervised training sees as many images a step as the methods that add unlabelled ones. */
+export const samplesOf = (usesUnlabelled: boolean, { labelled, unlabelled }: Split, batchSize: number): Phase['samples'] =>
+  usesUnlabelled ? { labelled, unlabelled, batchSize } : { labelled, unlabelled: [], batchSize: 2 * batchSize };
+
+/** How long a phase with these samples is, as the configuration says: so many iterations, or so many epochs. */
+export function lengthOf({ config, loading }: Pick<Session, 'config' | 'loading'>, samples: Phase['samples']) {
+  const perEpoch = iterationsPerEpoch({ ...loading, ...samples });
+  return { iterations: config.train.iterations ?? config.train.epochs! * perEpoch, iterationsPerEpoch: perEpoch };
+}
+
+/** The first part of a run, in which another method learns. */
+function burnInOf({ config, method }: Session, iterations: number): StepSettings['burnIn'] {
+  const first = burnInIterations(config, iterations);
+  return first > 0 && method.usesUnlabelled && !method.rounds ? { method: methods.supervised(config), iterations: first } : undefined;
+}
+
+/** What each part of a phase loads. @throws ConfigError where a list is too short for one batch of it. */
+function stagesOf(session: Session, { samples, iterations, seed }: Phase, burnIn: StepSettings['burnIn']): Stage[] {
+  const own = { ...session.loading, ...samples, seed, iterations };
+  if (!burnIn) return [own];
+  const first = { ...own, ...samplesOf(false, session.split, session.config.train.batch_size), iterations: burnIn.iterations };
+  try {
+    iterationsPerEpoch(first);
+  } catch (error) {
+    throw new ConfigError(`train.burn_in learns from labelled images alone: ${messageOf(error)}; or set train.burn_in to 0`);
+  }
+  return [first, own];
+}
+
+/** The phase's networks and optimiser: from the run's checkpoint where that lies within the phase, else fresh. */
+function stepperOf(session: Session, phase: Phase, burnIn: StepSettings['burnIn']): Stepper {
+  const { config, method, dataset, device, run, progress } = session;
+  const { warmup } = config.train;
+  const stepper = new Stepper(method, {
+    seed: phase.seed,
+    device,
+    model: modelOf(config, dataset.classes.length),
+    iterations: phase.iterations,
+    warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * phase.iterationsPerEpoch,
+    ...(burnIn && { burnIn }),
+    train: config.train,
+  });
+  if (run.checkpoint && run.checkpoint.mark.iteration > phase.first && progress.done === run.checkpoint.mark.iteration)
+    loadLatest(run.checkpoint, stepper, progress);
+  else if (config.pretrained !== null) {
+    loadPretrained(config.pretrained, stepper.student);
+    stepper.copyToTeacher();
+  }
+  return stepper;
+}
+
+function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: StagedLoader): LoopOptions {
+  const { config, method, dataset, labelMap, split, device, run, progress, reporter, signal, hooks } = session;
+  const data = describeData(config, dataset);
+  const viewing = viewingOf(data, config.eval.tta, device);
+  return {
+    config,
+    stepper,
+    run,
+    progress,
+    data,
+    // Self-training chooses its labellers by a plain pass over whole images (SPEC section 8b).
+    viewing: method.rounds ? { ...viewing, mode: 'original', tta: false } : viewing,
+    batches,
+    validation: () => new EvalLoader({ root: config.data.root, samples: split.val, longSide: config.data.long_side, labelMap }),
+    first: phase.first,
+    iterations: phase.first + phase.iterations,
+    iterationsPerEpoch: phase.iterationsPerEpoch,
+    reporter,
+    signal,
+    ...(phase.round !== undefined && { round: phase.round }),
+    ...(phase.afterStep && { afterStep: (done: number) => phase.afterStep!(done, stepper) }),
+    ...(hooks.pseudoLabels && { pseudoLabels: hooks.pseudoLabels }),
+  };
+}
+
+/**
+ * Learns until the phase's end, or goes on where a checkpoint within it was left.
+ * @returns false when it was interrupted.
+ */
+export async function learnPhase(session: Session, phase: Phase): Promise<boolean> {
+  const { config, progress, reporter } = session;
+  const burnIn = burnInOf(session, phase.iterations);
+  const stages = stagesOf(session, phase, burnIn);
+  const stepper = stepperOf(session, phase, burnIn);
+  let loader: StagedLoader | undefined;
+  try {
+    loader = new StagedLoader(stages, progress.done - phase.first, phase.iterationsPerEpoch);
+    const label = phase.round === undefined ? config.method : `${config.method} round ${phase.round}`;
+    const loop = loopOf(session, phase, stepper, loader);
+    reporter.start(loop.iterations, label, { done: progress.done });
+    const whole = await runLoop(loop);
+    reporter.end();
+    return whole;
+  } finally {
+    await loader?.close();
+    stepper.free();
+  }
+}
