@@ -29,6 +29,15 @@ export function checkLengths(raw: Readonly<Record<string, unknown>>): Problem[] 
 /** Rules between keys that are each valid. */
 export function checkTogether(config: Config): Problem[] {
   const problems: Problem[] = [];
+  if (config.model.backbone === 'xception')
+    for (const [key, only] of [
+      ['stem', 'deep'],
+      ['output_stride', 16],
+    ] as const) {
+      const got = config.model[key];
+      if (got !== only)
+        problems.push({ path: ['model', key], message: `got ${JSON.stringify(got)}; allowed with xception: ${only}, the default` });
+    }
   const { classes, palette, label_map } = config.data;
   if (palette && !classes)
     problems.push({ path: ['data', 'palette'], message: 'a palette of your own needs data.classes, one name a colour' });

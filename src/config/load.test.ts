@@ -38,7 +38,7 @@ describe('a configuration', () => {
       device: 'auto',
       threads: 'auto',
       pretrained: null,
-      model: { backbone: 'resnet18', stem: 'deep', output_stride: 16, decoder_channels: 256 },
+      model: { backbone: 'resnet18', stem: 'deep', output_stride: 16, decoder_channels: 256, aspp_dropout: 0, fuse_dropout: 0 },
       data: {
         dataset: 'camvid',
         root: '/data/camvid',
@@ -141,7 +141,7 @@ describe('a wrong configuration', () => {
       .replace('method: dssn', 'method: dsn');
     expect(problems(text)).toEqual([
       'a.yaml:1:9 method: got "dsn"; allowed: supervised, st, stpp, fixmatch, unimatch, dssn (did you mean dssn?)',
-      'a.yaml:3:13 model.backbone: got "rasnet18"; allowed: resnet10, resnet18, resnet34, resnet50, resnet101 (did you mean resnet18?)',
+      'a.yaml:3:13 model.backbone: got "rasnet18"; allowed: resnet10, resnet18, resnet34, resnet50, resnet101, xception (did you mean resnet18?)',
       'a.yaml:8:14 data.crop_size: got 12.5; allowed: an integer of at least 1 (pixels)',
       'a.yaml:12:7 train.lr: got "fast"; allowed: a number above 0',
     ]);
@@ -151,7 +151,7 @@ describe('a wrong configuration', () => {
     expect(problems(minimal.replace('  lr: 1e-2\n', ''))).toEqual(['a.yaml:9:1 train.lr: missing; allowed: a number above 0']);
     const all = problems('');
     expect(all).toContain('a.yaml:1:1 method: missing; allowed: supervised, st, stpp, fixmatch, unimatch, dssn');
-    expect(all).toContain('a.yaml:1:1 model.backbone: missing; allowed: resnet10, resnet18, resnet34, resnet50, resnet101');
+    expect(all).toContain('a.yaml:1:1 model.backbone: missing; allowed: resnet10, resnet18, resnet34, resnet50, resnet101, xception');
     expect(all).toHaveLength(9);
   });
 
@@ -182,10 +182,23 @@ describe('a wrong configuration', () => {
     expect(problems(minimal, ['data.palette=[[0,0,256]]', 'data.classes=[a]'])[0]).toMatch(/data\.palette\.0\.2: got 256; allowed: null/);
   });
 
+  it('refuses a stem and an output stride that xception does not have, and shares that leave nothing', () => {
+    const xception = minimal.replace('resnet18', 'xception');
+    expect(parseConfig(xception, 'a.yaml').model.backbone).toBe('xception');
+    expect(problems(xception.replace('xception', 'xception\n  stem: standard'), ['model.output_stride=8'])).toEqual([
+      'a.yaml:4:9 model.stem: got "standard"; allowed with xception: deep, the default',
+      '--set model.output_stride=8: model.output_stride: got 8; allowed with xception: 16, the default',
+    ]);
+    expect(problems(minimal, ['model.aspp_dropout=1', 'model.fuse_dropout=-0.1'])).toEqual([
+      '--set model.aspp_dropout=1: model.aspp_dropout: got 1; allowed: a number from 0 up to, but not including, 1 (share of the channels)',
+      '--set model.fuse_dropout=-0.1: model.fuse_dropout: got -0.1; allowed: a number from 0 up to, but not including, 1 (share of the values)',
+    ]);
+  });
+
   it('refuses what is no mapping, and tells where YAML itself is wrong', () => {
     expect(problems('- a\n')[0]).toMatch(/^a\.yaml:1:1 got \["a"\]; allowed: a mapping with the keys method, seed/);
     expect(problems(minimal.replace('model:\n  backbone: resnet18', 'model: 3'))[0]).toBe(
-      'a.yaml:2:8 model: got 3; allowed: a mapping with the keys backbone, stem, output_stride, decoder_channels',
+      'a.yaml:2:8 model: got 3; allowed: a mapping with the keys backbone, stem, output_stride, decoder_channels, aspp_dropout, fuse_dropout',
     );
     expect(problems('method: dssn\nmodel: {backbone: resnet18\n')[0]).toMatch(/^a\.yaml:\d+:\d+ not valid YAML: /);
     expect(problems(`${minimal}seed: 1\nseed: 2\n`)[0]).toMatch(/^a\.yaml:14:1 not valid YAML: Map keys must be unique/);

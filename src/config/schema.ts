@@ -13,22 +13,32 @@ const model = z.strictObject({
   backbone: field(
     z.enum(backbones),
     backbones.join(', '),
-    'The encoder (SPEC 2). resnet10, resnet18 and resnet34 have basic blocks and are meant for CPUs and quick runs.',
+    'The encoder (SPEC 2). resnet10, resnet18 and resnet34 have basic blocks and are meant for CPUs and quick runs; xception is the Aligned Xception-65 of the COCO settings.',
   ),
   stem: field(
     z.enum(['deep', 'standard']).default('deep'),
     'deep, standard',
-    "First layers: deep = three 3x3 convolutions, as published; standard = torchvision's one 7x7, so that its ImageNet weights load.",
+    "First layers: deep = three 3x3 convolutions, as published; standard = torchvision's one 7x7, so that its ImageNet weights load. xception has a stem of its own: leave this at deep.",
   ),
   output_stride: field(
     z.union([z.literal(16), z.literal(8)]).default(16),
     '16, 8',
-    'Input pixels per cell of the deepest features. 8 keeps more detail and takes about three times the time of layers 3 and 4.',
+    'Input pixels per cell of the deepest features. 8 keeps more detail and takes about three times the time of layers 3 and 4. xception: 16 alone.',
   ),
   decoder_channels: field(
     integer(1).default(256),
     'an integer of at least 1',
     'Channels of the two 3x3 convolutions that fuse low and high features (SPEC 2: 256). They are most of the work of a small backbone: 64 makes a DSSN step of resnet10 1.6 to 1.8 times as fast.',
+  ),
+  aspp_dropout: field(
+    z.number().min(0).lt(1).default(0),
+    'a number from 0 up to, but not including, 1 (share of the channels)',
+    'Whole channels that training drops after the ASPP projection: 0 as published, 0.5 in ST++ (SPEC 8b). No influence on evaluation, nor on names and number of the weights.',
+  ),
+  fuse_dropout: field(
+    z.number().min(0).lt(1).default(0),
+    'a number from 0 up to, but not including, 1 (share of the values)',
+    'Single values that training drops after the two fusing convolutions: 0 as published, 0.1 in ST++ (SPEC 8b). No influence on evaluation, nor on names and number of the weights.',
   ),
 });
 

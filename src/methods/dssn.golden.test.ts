@@ -222,6 +222,9 @@ describe('trajectory', () => {
         warmup: k === 0,
         batchNorm: 'shared',
         precision: (forward) => forward(),
+        dropout: () => () => {
+          throw new Error('the published network has no dropout of its own');
+        },
         drop: (n) => ({ low: mask(`drop${n}/low`, 256), high: mask(`drop${n}/high`, 2048) }),
       });
       const tolerance = tolerances[k]!;

@@ -73,17 +73,25 @@ export function dssnLosses(p: Predictions, options: MethodOptions, warmup: boole
 }
 
 function predict(labelled: Views['labelled'], unlabelled: UnlabelledViews, mix: UnlabelledViews, context: StepContext): Predictions {
-  const { student, teacher, precision, drop, batchNorm } = context;
+  const { student, teacher, precision, drop, dropout, batchNorm } = context;
   const n = labelled.images.size(0);
   const u = unlabelled.weak.size(0);
   // In evaluation mode an image does not see its batch: both batches in one forward pass.
   const teacher_2UKHW = noGrad(() => precision(() => teacher.forward(ops.cat([unlabelled.weak, mix.weak]), false)));
   const [clean_BKHW, drop1_BKHW, drop2_BKHW] = precision(() =>
-    student.forwardWithDrops(ops.cat([labelled.images, unlabelled.weak]), true, [drop(1, n + u), drop(2, n + u)], batchNorm),
+    student.forwardWithDrops(
+      ops.cat([labelled.images, unlabelled.weak]),
+      true,
+      [drop(1, n + u), drop(2, n + u)],
+      batchNorm,
+      dropout('weak'),
+    ),
   ) as [Tensor, Tensor, Tensor];
   const strong1_U3HW = cutMix(unlabelled.strong1, mix.strong1, unlabelled.boxes1);
   const strong2_U3HW = cutMix(unlabelled.strong2, mix.strong2, unlabelled.boxes2);
-  const strong_2UKHW = precision(() => aside(batchNorm, () => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true)));
+  const strong_2UKHW = precision(() =>
+    aside(batchNorm, () => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true, dropout('strong'))),
+  );
   return {
     labelled_NKHW: clean_BKHW.narrow(0, 0, n),
     labels_NHW: labelled.labels,

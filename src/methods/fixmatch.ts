@@ -18,14 +18,14 @@ export function fixmatch(options: MethodOptions): Method {
   return {
     name: 'fixmatch',
     usesUnlabelled: true,
-    step(views: Views, { student, precision, batchNorm }: StepContext): StepResult {
+    step(views: Views, { student, precision, dropout, batchNorm }: StepContext): StepResult {
       const { labelled, unlabelled, mix } = unlabelledViews(views);
       const n = labelled.images.size(0);
       const u = unlabelled.weak.size(0);
       const mix_UKHW = noGrad(() => precision(() => student.forward(mix.weak, false)));
-      const clean_BKHW = precision(() => student.forward(ops.cat([labelled.images, unlabelled.weak]), true));
+      const clean_BKHW = precision(() => student.forward(ops.cat([labelled.images, unlabelled.weak]), true, dropout('weak')));
       const strong_U3HW = cutMix(unlabelled.strong1, mix.strong1, unlabelled.boxes1);
-      const strong_UKHW = precision(() => aside(batchNorm, () => student.forward(strong_U3HW, true)));
+      const strong_UKHW = precision(() => aside(batchNorm, () => student.forward(strong_U3HW, true, dropout('strong'))));
 
       const weak_UKHW = clean_BKHW.narrow(0, n, u).detach();
       const labeller = { weak_UKHW, mix_UKHW, valid_UHW: unlabelled.valid, validMix_UHW: mix.valid };

@@ -3,7 +3,7 @@
  * file and its place in the registry.
  * Legend: N labelled batch, U unlabelled batch, K classes, H W pixels.
  */
-import type { BatchNormRule, DeepLabV3Plus, FeatureDrop } from '../models/index.ts';
+import type { BatchNormRule, DeepLabV3Plus, DrawMask, FeatureDrop } from '../models/index.ts';
 import type { Synchronous, Tensor } from '../torch/index.ts';
 
 /** Labelled images after the weak augmentation. */
@@ -46,6 +46,8 @@ export interface StepContext {
   readonly precision: <T>(forward: () => Synchronous<T>) => T;
   /** Channel masks of the n-th feature perturbation for a batch of images. */
   readonly drop: (n: number, images: number) => FeatureDrop;
+  /** Masks of the network's own dropout in one of the student's forward passes, by a name that is the pass's alone. */
+  readonly dropout: (pass: string) => DrawMask;
 }
 
 export interface StepResult {

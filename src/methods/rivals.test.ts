@@ -38,6 +38,9 @@ const contextOf = (student: DeepLabV3Plus): StepContext => ({
   batchNorm: 'shared',
   precision: <T>(forward: () => Synchronous<T>): T => forward(),
   drop,
+  dropout: () => () => {
+    throw new Error('this network has no dropout');
+  },
 });
 
 /** Probabilities [N][pixel][class] of logits [N, K, H, W]. */

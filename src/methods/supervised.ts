@@ -7,8 +7,8 @@ export function supervised(options: MethodOptions): Method {
   return {
     name: 'supervised',
     usesUnlabelled: false,
-    step({ labelled }: Views, { student, precision }: StepContext): StepResult {
-      const logits_NKHW = precision(() => student.forward(labelled.images, true));
+    step({ labelled }: Views, { student, precision, dropout }: StepContext): StepResult {
+      const logits_NKHW = precision(() => student.forward(labelled.images, true, dropout('labelled')));
       const loss = criterion(logits_NKHW, labelled.labels);
       return { loss, terms: new Map([['loss_x', loss]]) };
     },

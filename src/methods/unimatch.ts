@@ -20,17 +20,19 @@ export function unimatch(options: MethodOptions): Method {
   return {
     name: 'unimatch',
     usesUnlabelled: true,
-    step(views: Views, { student, precision, batchNorm, drop }: StepContext): StepResult {
+    step(views: Views, { student, precision, dropout, batchNorm, drop }: StepContext): StepResult {
       const { labelled, unlabelled, mix } = unlabelledViews(views);
       const n = labelled.images.size(0);
       const u = unlabelled.weak.size(0);
       const mix_UKHW = noGrad(() => precision(() => student.forward(mix.weak, false)));
       const [clean_BKHW, drop_BKHW] = precision(() =>
-        student.forwardWithDrops(ops.cat([labelled.images, unlabelled.weak]), true, [drop(1, n + u)], batchNorm),
+        student.forwardWithDrops(ops.cat([labelled.images, unlabelled.weak]), true, [drop(1, n + u)], batchNorm, dropout('weak')),
       ) as [Tensor, Tensor];
       const strong1_U3HW = cutMix(unlabelled.strong1, mix.strong1, unlabelled.boxes1);
       const strong2_U3HW = cutMix(unlabelled.strong2, mix.strong2, unlabelled.boxes2);
-      const strong_2UKHW = precision(() => aside(batchNorm, () => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true)));
+      const strong_2UKHW = precision(() =>
+        aside(batchNorm, () => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true, dropout('strong'))),
+      );
 
       const weak_UKHW = clean_BKHW.narrow(0, n, u).detach();
       const keep_UHW = select(weak_UKHW);

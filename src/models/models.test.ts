@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../base/errors.ts';
+import { BatchNorm2d } from '../nn/index.ts';
 import { liveTensors, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts';
 import { type BackboneName, backboneNames, DeepLabV3Plus, type FeatureDrop, type Stem } from './index.ts';
 
@@ -18,6 +20,7 @@ const contracts: readonly [BackboneName, Stem, number, number, string][] = [
   ['resnet50', 'standard', 374, 40_352_181, '8e303e3dc06a14b3'],
   ['resnet101', 'deep', 692, 59_468_085, '682fe8739a561b09'],
   ['resnet101', 'standard', 680, 59_344_309, 'f1aa5a7d121007a3'],
+  ['xception', 'deep', 848, 54_711_461, 'fd7910e15de84cd9'],
 ];
 
 const image = (n: number, height: number, width: number): Tensor =>
@@ -43,6 +46,39 @@ describe('names', () => {
   it('says which parameters are the backbone', () => {
     expect(DeepLabV3Plus.isBackbone('backbone.layer4.0.conv1.weight')).toBe(true);
     expect(DeepLabV3Plus.isBackbone('head.b0.0.weight')).toBe(false);
+  });
+});
+
+describe('Xception', () => {
+  it.each([
+    [65, 65],
+    [33, 50],
+  ] as const)('at %i x %i: sizes of features, and no tensor left behind', (height, width) => {
+    using _ = scope();
+    const { backbone } = new DeepLabV3Plus({ backbone: 'xception', classes: 2, decoderChannels: 8 });
+    const x = image(1, height, width);
+    const before = liveTensors();
+    const { low, high } = noGrad(() => backbone.features(x, false));
+    expect(liveTensors() - before).toBe(2);
+    const cells = (stride: number) => [Math.ceil(height / stride), Math.ceil(width / stride)];
+    expect(low.shape).toEqual([1, 256, ...cells(4)]);
+    expect(high.shape).toEqual([1, 2048, ...cells(16)]);
+  });
+
+  it('has the published momentum in every batch norm of the backbone, and in no other', () => {
+    using _ = scope();
+    const network = new DeepLabV3Plus({ backbone: 'xception', classes: 2, decoderChannels: 8 });
+    const norms = [...network.namedModules()].filter((entry): entry is [string, BatchNorm2d] => entry[1] instanceof BatchNorm2d);
+    for (const [path, { momentum }] of norms) expect(momentum, path).toBe(DeepLabV3Plus.isBackbone(path) ? 0.0003 : 0.1);
+    expect(norms).toHaveLength(141);
+  });
+
+  it('refuses a stem and an output stride that it does not have', () => {
+    for (const wrong of [{ stem: 'standard' }, { outputStride: 8 }] as const) {
+      const build = () => new DeepLabV3Plus({ backbone: 'xception', classes: 2, ...wrong });
+      expect(build).toThrow(ConfigError);
+      expect(build).toThrow(/xception has one stem and output stride 16; got .*(standard|8)/);
+    }
   });
 });
 

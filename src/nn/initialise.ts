@@ -1,6 +1,6 @@
 /**
  * Weights of a network that no file gives (SPEC section 2): convolutions of the backbone normal with variance
- * 2 / (k^2 x output channels) (Kaiming, fan out); every other weight and bias uniform in +-1 / sqrt(fan in), PyTorch's
+ * 2 / (k^2 x output channels) (Kaiming, fan out, grouped ones likewise); every other weight and bias uniform in +-1 / sqrt(fan in), PyTorch's
  * default; batch norm 1 and 0, as its constructor left it.
  */
 import { type Random, random } from '../base/random.ts';
@@ -33,7 +33,7 @@ export function initialise(network: Module, seed: number, isBackbone: (path: str
       const values = new Float32Array(parameter.count);
       if (isBackbone(path)) fillNormal(values, stream, Math.sqrt(2 / (area * module.output)));
       else {
-        const bound = 1 / Math.sqrt(area * module.input);
+        const bound = 1 / Math.sqrt((area * module.input) / module.groups);
         for (let i = 0; i < values.length; i++) values[i] = stream.uniform(-bound, bound);
       }
       noGrad(() => parameter.copy_(tensor(values, parameter.shape)));

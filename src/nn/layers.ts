@@ -13,6 +13,8 @@ export interface ConvolutionOptions {
   readonly stride?: number;
   readonly padding?: number;
   readonly dilation?: number;
+  /** Each group of `input / groups` channels is convolved by itself; groups = input is a depthwise convolution. */
+  readonly groups?: number;
   readonly bias?: boolean;
 }
 
@@ -21,26 +23,30 @@ export class Conv2d extends Layer {
   readonly stride: number;
   readonly padding: number;
   readonly dilation: number;
+  readonly groups: number;
 
   constructor(
     readonly input: number,
     readonly output: number,
     readonly kernel: number,
-    { stride = 1, padding = 0, dilation = 1, bias = false }: ConvolutionOptions = {},
+    { stride = 1, padding = 0, dilation = 1, groups = 1, bias = false }: ConvolutionOptions = {},
   ) {
     super();
     this.stride = stride;
     this.padding = padding;
     this.dilation = dilation;
-    this.ownParameters.set('weight', ops.empty([output, input, kernel, kernel], { memoryFormat: 'channels_last' }));
+    this.groups = groups;
+    this.ownParameters.set('weight', ops.empty([output, input / groups, kernel, kernel], { memoryFormat: 'channels_last' }));
     if (bias) this.ownParameters.set('bias', ops.empty([output]));
   }
 
   override forward(x: Tensor): Tensor {
     const weight = this.ownParameters.get('weight')!;
-    if (this.dilation > 1 && this.kernel === 3 && this.stride === 1 && this.padding === this.dilation && !this.ownParameters.has('bias'))
-      return dilatedConv3x3(x, weight, this.dilation);
-    return ops.conv2d(x, weight, this.ownParameters.get('bias') ?? null, this.stride, this.padding, this.dilation);
+    const { kernel, stride, padding, dilation, groups } = this;
+    const bias = this.ownParameters.get('bias') ?? null;
+    if (dilation > 1 && kernel === 3 && stride === 1 && padding === dilation && groups === 1 && !bias)
+      return dilatedConv3x3(x, weight, dilation);
+    return ops.conv2d(x, weight, bias, stride, padding, dilation, groups);
   }
 }
 

@@ -189,6 +189,24 @@ describe('initialise', () => {
     expect(new Set(biases).size).toBe(128);
   });
 
+  it('of grouped convolutions counts all outputs of the backbone, and of the rest the inputs that a value sees', () => {
+    class Grouped extends Module {
+      readonly backbone = new Conv2d(512, 512, 3, { groups: 512 });
+      readonly head = new Conv2d(64, 128, 3, { groups: 16 });
+    }
+    const network = new Grouped();
+    initialise(network, 1, (path) => path === 'backbone');
+    const [depthwise, head] = ['backbone.weight', 'head.weight'].map((name) => list(network.stateDict().get(name)!)) as [
+      number[],
+      number[],
+    ];
+    expect([depthwise.length, head.length]).toEqual([512 * 9, 128 * 4 * 9]);
+    expect(Math.abs(moments(depthwise).variance / (2 / (9 * 512)) - 1)).toBeLessThan(5 * Math.sqrt(2 / depthwise.length));
+    const bound = 1 / Math.sqrt(9 * 4);
+    expect(Math.max(...head.map(Math.abs))).toBeLessThanOrEqual(Math.fround(bound));
+    expect(Math.abs(moments(head).variance / (bound ** 2 / 3) - 1)).toBeLessThan(5 * Math.sqrt(0.8 / head.length));
+  });
+
   it('leaves batch norm at 1 and 0', () => {
     const network = new Network();
     initialise(network, 1, isBackbone);
@@ -260,6 +278,15 @@ describe('batch norm', () => {
 });
 
 describe('layers', () => {
+  it.each([1, 2])('a depthwise convolution is one of each channel by itself, dilation %i', (dilation) => {
+    using _ = scope();
+    const layer = new Conv2d(3, 3, 3, { padding: dilation, dilation, groups: 3 });
+    initialise(layer, 3, () => true);
+    const weight = layer.stateDict().get('weight')!;
+    const apart = [0, 1, 2].map((c) => ops.conv2d(input().narrow(1, c, 1), weight.narrow(0, c, 1), null, 1, dilation, dilation));
+    expect(ops.max(ops.absolute(layer.forward(input()).sub(ops.cat(apart, 1)))).item()).toBeLessThan(1e-6);
+  });
+
   it('a dilated convolution equals conv2d, gradients too; a Sequential frees what lies between', () => {
     using _ = scope();
     const layer = new Conv2d(3, 4, 3, { dilation: 2, padding: 2 });

@@ -24,4 +24,6 @@ it('builds the network that the configuration describes: every key of model coun
   for (const change of ['model.backbone=resnet18', 'model.stem=standard', 'model.decoder_channels=8'])
     expect(shapeWith(change), change).not.toBe(published);
   expect(optionsWith('model.output_stride=8')).toEqual({ ...optionsWith(), outputStride: 8 });
+  expect(optionsWith('model.aspp_dropout=0.5')).toEqual({ ...optionsWith(), asppDropout: 0.5 });
+  expect(optionsWith('model.fuse_dropout=0.1')).toEqual({ ...optionsWith(), fuseDropout: 0.1 });
 });

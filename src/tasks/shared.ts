@@ -37,6 +37,8 @@ export const modelOf = ({ model }: Config, classes: number): ModelOptions => ({
   stem: model.stem,
   outputStride: model.output_stride,
   decoderChannels: model.decoder_channels,
+  asppDropout: model.aspp_dropout,
+  fuseDropout: model.fuse_dropout,
 });
 
 export function describeData(config: Config, dataset: Dataset): DataDescription {

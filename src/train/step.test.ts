@@ -10,12 +10,18 @@ const options: MethodOptions = {
   loss: { labelled: 'ce', ohem_threshold: 0.7, ohem_min_kept: 100, weight_strong: 0.25, weight_feature: 0.25, weight_contrastive: 0.01 },
   select: { rule: 'class-aware', high: 0.3, ratio: 0.96, conf_thresh: 0.95 },
 };
-const stepper = (method: MethodName, changes: Partial<StepSettings['train']> = {}, warmupIterations = 1, burnIn?: StepSettings['burnIn']) =>
+const stepper = (
+  method: MethodName,
+  changes: Partial<StepSettings['train']> = {},
+  warmupIterations = 1,
+  burnIn?: StepSettings['burnIn'],
+  model: Partial<StepSettings['model']> = {},
+) =>
   new Stepper(methods[method](options), {
     ...(burnIn && { burnIn }),
     seed: 1,
     device: 'cpu',
-    model: { backbone: 'resnet18', classes },
+    model: { backbone: 'resnet18', classes, ...model },
     iterations: 20,
     warmupIterations,
     train: {
@@ -69,6 +75,20 @@ describe('a training step', () => {
     const first = run();
     expect(run()).toEqual(first);
     expect(first.losses.at(-1)).toBeLessThan(first.losses[0]!);
+  });
+
+  it.each(['supervised', 'dssn'] as const)("of %s draws the network's own dropout from the seed, afresh in every iteration", (method) => {
+    using _ = scope();
+    const losses = (model: Partial<StepSettings['model']>, iteration: number) =>
+      stepper(method, {}, 0, undefined, { ...model, backbone: 'resnet10', stem: 'standard', decoderChannels: 8 }).step(
+        madeUpViews('one', 2, 33, classes),
+        iteration,
+      ).values;
+    const rates = { asppDropout: 0.5, fuseDropout: 0.1 };
+    const first = losses(rates, 1);
+    expect(losses(rates, 1)).toEqual(first);
+    expect(losses(rates, 2).loss).not.toBe(first.loss);
+    expect(losses({}, 1).loss).not.toBe(first.loss);
   });
 
   it('names its terms, follows the schedule, and the teacher copies the student in the warm-up alone', () => {

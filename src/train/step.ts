@@ -8,6 +8,7 @@ import type { Method, StepResult, Views } from '../methods/index.ts';
 import { type BatchNormRule, DeepLabV3Plus, type FeatureDrop, type ModelOptions } from '../models/index.ts';
 import { Ema, emaKeep, polyRate, Sgd } from '../optim/index.ts';
 import { autocast, type Device, ops, type Synchronous, scope, type Tensor, tensor } from '../torch/index.ts';
+import { dropoutMasks } from './masks.ts';
 
 export interface StepSettings {
   readonly seed: number;
@@ -108,7 +109,7 @@ export class Stepper {
    */
   step(views: Views, iteration: number, inspect?: (result: StepResult) => void): StepValues {
     using _ = scope();
-    const { train, iterations, warmupIterations, burnIn } = this.settings;
+    const { seed, device, train, iterations, warmupIterations, burnIn } = this.settings;
     const method = burnIn && iteration < burnIn.iterations ? burnIn.method : this.method;
     const warmup = iteration < warmupIterations;
     const lr = polyRate(train.lr, iteration, iterations, train.power, method.rateLag);
@@ -123,6 +124,7 @@ export class Stepper {
       precision,
       batchNorm: train.batch_norm,
       drop: (n, images) => this.#drop(iteration, n, images),
+      dropout: (pass) => dropoutMasks(seed, iteration, pass, device),
     });
     const names = ['loss', ...result.terms.keys()];
     const scalars = ops.stack([result.loss, ...result.terms.values()].map((term) => term.detach().to('float32')));

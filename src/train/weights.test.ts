@@ -23,7 +23,14 @@ const data: DataDescription = {
   cropSize: 129,
 };
 const build = (seed = 1) =>
-  new DeepLabV3Plus({ backbone: 'resnet18', classes: 2, stem: 'standard', outputStride: 8, decoderChannels: 32 }).initialise(seed);
+  new DeepLabV3Plus({
+    backbone: 'resnet18',
+    classes: 2,
+    stem: 'standard',
+    outputStride: 8,
+    decoderChannels: 32,
+    asppDropout: 0.5,
+  }).initialise(seed);
 const bytes = (t: Tensor) => Buffer.from(t.toBytes()).toString('base64');
 const state = (network: DeepLabV3Plus) => new Map([...network.stateDict()].map(([name, t]) => [name, bytes(t)]));
 
@@ -133,6 +140,23 @@ describe('loadPretrained', () => {
     loadPretrained(file('imagenet.safetensors'), network);
     for (const [name, t] of entries) expect(bytes(network.backbone.stateDict().get(name)!), name).toBe(bytes(t));
     expect(bytes(network.stateDict().get('head.project.0.weight')!)).toBe(head);
+  });
+
+  it('of Xception leaves out the counters of its published training', () => {
+    using _ = scope();
+    const build = (seed: number) => new DeepLabV3Plus({ backbone: 'xception', classes: 2, decoderChannels: 8 }).initialise(seed);
+    const [from, network] = [build(7), build(1)];
+    const entries = [...from.backbone.stateDict()].filter(([name]) => !name.endsWith('num_batches_tracked'));
+    const one = tensor(Float32Array.of(1));
+    const extras = ['bn1.running_mean_tmp', 'bn1.tmp_var', 'block1.skipbn._running_itr', 'bn1.tracked', 'fc.bias'].map(
+      (name) => [name, one] as const,
+    );
+    saveTensors(file('xception.safetensors'), [...entries, ...extras], {});
+    loadPretrained(file('xception.safetensors'), network);
+    for (const name of ['block20.skip.weight', 'conv5.bn2.running_var'])
+      expect(bytes(network.backbone.stateDict().get(name)!), name).toBe(bytes(from.backbone.stateDict().get(name)!));
+    saveTensors(file('extra.safetensors'), [...entries, ['bn1.other', one]], {});
+    expect(() => loadPretrained(file('extra.safetensors'), network)).toThrow(/1 unexpected: bn1\.other/);
   });
 
   it("takes a whole network's backbone", () => {

@@ -1,7 +1,7 @@
 /**
  * Networks and optimiser state as safetensors. A file of a network says in its metadata which network it is of, so that it can
- * be opened without a configuration: `format` (a version), `model` (JSON: backbone, classes, stem, outputStride, decoderChannels), and what
- * prediction needs (`classes`, `palette`, `long_side`, ...) as JSON under `data`.
+ * be opened without a configuration: `format` (a version), `model` (JSON: backbone, classes, stem, outputStride, decoderChannels,
+ * asppDropout, fuseDropout), and what prediction needs (`classes`, `palette`, `long_side`, ...) as JSON under `data`.
  */
 import { CheckpointError } from '../base/errors.ts';
 import { type NamedArray, type NamedArrayType, readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
