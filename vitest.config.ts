@@ -6,8 +6,9 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Tests of whole commands take seconds; the rest is for machines that do much else at the same time.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     env: { OMP_NUM_THREADS: '1' },
   },
   oxc: { target: 'es2022' },

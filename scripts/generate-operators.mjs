@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * Writes src/torch/generated/operators.ts: a typed function for each operator in src/torch/operators.json, from the
- * schemas of the engine at hand (PyTorch 2.13's, so that everybody generates the same file).
+ * schemas of the engine at hand (PyTorch 2.13's, so that everybody generates the same file). An operator may name the arguments
+ * that are to be passed, in order and from the first: those that older engines know too.
  *
  *   node scripts/generate-operators.mjs           write
  *   node scripts/generate-operators.mjs --check   exit 1 if the file is not what would be written
@@ -126,12 +127,15 @@ function resultType(results) {
 
 /**
  * @param {string} name
- * @param {string} operator
+ * @param {string} wanted `aten::name.overload`, or with the arguments that are to be passed: `aten::name.overload(self, ord)`
  */
-function emit(name, operator) {
+function emit(name, wanted) {
+  const [operator = '', known] = wanted.split(/[()]/);
   const [aten = '', overload = ''] = operator.split('.');
   const schema = addon.schema(aten, overload);
-  const { parameters, results } = parse(schema);
+  const { parameters: all, results } = parse(schema);
+  const parameters = known === undefined ? all : all.slice(0, split(known).length);
+  if (known !== undefined && parameters.map((p) => p.name).join(', ') !== known) throw new Error(`${wanted}: the schema is ${schema}`);
   const positional = parameters.filter((p) => !p.keywordOnly);
   const keywords = parameters.filter((p) => p.keywordOnly && p.type !== 'undefined');
   const lastRequired = positional.map((p) => p.optional).lastIndexOf(false);

@@ -39,7 +39,9 @@ const calls = [
 
 describe('schemas of the loaded engine', () => {
   it('reads every operator of the list from the generated file', () => {
-    expect(Object.fromEntries(calls.map(({ name, schema }) => [name, parse(schema).operator]))).toEqual(listed);
+    expect(Object.fromEntries(calls.map(({ name, schema }) => [name, parse(schema).operator]))).toEqual(
+      Object.fromEntries(Object.entries(listed).map(([name, wanted]) => [name, wanted.split('(')[0]])),
+    );
   });
 
   it.each(calls)('$name', ({ schema, passed }) => {

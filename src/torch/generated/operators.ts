@@ -203,8 +203,8 @@ export function foreachMulScalarInPlace(self: readonly Tensor[], scalar: number 
 
 const foreachNormNative = operator('aten::_foreach_norm', 'Scalar');
 /** aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[] */
-export function foreachNorm(self: readonly Tensor[], ord?: number | bigint, dtype?: DType | null): Tensor[] {
-  return foreachNormNative(self, ord, dtype) as Tensor[];
+export function foreachNorm(self: readonly Tensor[], ord?: number | bigint): Tensor[] {
+  return foreachNormNative(self, ord) as Tensor[];
 }
 
 const fullNative = operator('aten::full', '');
