@@ -6,6 +6,8 @@ export interface Sample {
   readonly image: string;
   /** The label file's path, relative to the data root. */
   readonly mask?: string;
+  /** 256 entries: stored label -> train label of this mask, where it is not stored as the dataset's other masks are. */
+  readonly labelTable?: Uint8Array;
 }
 
 /** An 8-bit RGB image: `data` holds height x width x 3 bytes, interleaved R, G, B. */

@@ -1,6 +1,7 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
+import type { Dataset } from '../data/catalog/index.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader, workersFor } from '../data/loader/index.ts';
 import { type Method, methods } from '../methods/index.ts';
@@ -11,8 +12,8 @@ import { loadLatest, noProgress, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
-import { burnInIterations, datasetOf, describeData, modelOf, openDevice, viewingOf } from './shared.ts';
-import type { TrainOptions, TrainResult } from './types.ts';
+import { burnInIterations, datasetOf, describeData, modelOf, openDevice, settled, viewingOf, withLabels } from './shared.ts';
+import type { Reporter, TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
 
 /** Beside what the command line gives: for programs that use the library. */
@@ -22,12 +23,12 @@ export interface TrainHooks {
   readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
 }
 
-async function openSplit(config: Config, usesUnlabelled: boolean, dataset: { name: string }): Promise<Split> {
+async function openSplit(config: Config, usesUnlabelled: boolean, dataset: Dataset, reporter: Reporter): Promise<Split> {
   const { root, split } = config.data;
   const lists = loadSplit(dataset, root, split, { labelledOnly: !usesUnlabelled });
-  await checkFiles(root, [...lists.labelled, ...lists.val]);
-  await checkFiles(root, lists.unlabelled, { masks: false });
-  return lists;
+  const found = await withLabels(root, [...lists.labelled, ...lists.val], dataset, reporter);
+  if (!lists.listed) await checkFiles(root, lists.unlabelled, { masks: false });
+  return { ...lists, labelled: found.slice(0, lists.labelled.length), val: found.slice(lists.labelled.length) };
 }
 
 /** What a method's batches hold: supervised training sees as many images a step as the methods that add unlabelled ones. */
@@ -56,7 +57,11 @@ function manifestOf(options: TrainOptions, split: Split, device: Device): Manife
   const engine = engineInfo();
   const lists = (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
     const file = split.files[name];
-    return file === undefined ? [] : [listRecord(name, file, split[name].length)];
+    if (file === undefined) return [];
+    const samples = split[name];
+    // What a list of the folder's images would hold.
+    const listing = name === 'unlabelled' && split.listed ? samples.map(({ image }) => `${image}\n`).join('') : undefined;
+    return [listRecord(name, file, samples.length, listing)];
   });
   return {
     command: options.command,
@@ -77,7 +82,8 @@ function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' |
  * @throws ConfigError, DataError, CheckpointError, TorchError: nothing already saved is lost then.
  */
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
-  const { config, out, reporter, signal } = options;
+  const { out, reporter, signal } = options;
+  const config = settled(options.config);
   const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
   if (state === 'finished') {
     const iterations = RunFolder.open(out).manifest?.sessions.at(-1)?.to ?? 0;
@@ -85,7 +91,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   }
   const method = methods[config.method](config);
   const { dataset, labelMap } = datasetOf(config);
-  const split = await openSplit(config, method.usesUnlabelled, dataset);
+  const split = await openSplit(config, method.usesUnlabelled, dataset, reporter);
   const loading = {
     root: config.data.root,
     labelMap,
