@@ -8,6 +8,7 @@ import type * as z from 'zod';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import { nearest } from '../base/suggest.ts';
 import { checkLengths, checkTogether, type Problem } from './checks.ts';
+import { renameEarlier } from './earlier.ts';
 import { childrenOf, infoOf, type KeyPath, sections, suggestionFor } from './keys.ts';
 import { applyOverrides, type Override, parseOverride } from './overrides.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -78,6 +79,7 @@ export function parseConfig(text: string, file: string, overrides: readonly stri
   const sets = overrides.map((override) => parseOverride(override, lines)).filter((override) => override !== undefined);
   const raw = withSections(structuredClone(source.value));
   applyOverrides(raw, sets);
+  renameEarlier(raw);
 
   const result = configSchema.safeParse(raw);
   const tell = (problem: Problem, part: 'key' | 'value'): void => {

@@ -7,7 +7,7 @@
 import * as z from 'zod';
 import { auto, autoOrInteger, field, fraction, integer, labelMap, nonNegative, positive, rgb, text } from './fields.ts';
 import { withMethodDefaults } from './method-defaults.ts';
-import { backbones, methods } from './names.ts';
+import { backbones, evalModes, methods } from './names.ts';
 
 const model = z.strictObject({
   backbone: field(
@@ -43,7 +43,7 @@ const model = z.strictObject({
 });
 
 const data = z.strictObject({
-  dataset: field(text, 'the name of a dataset in the catalogue (camvid, folder, shapes)', 'Gives classes, palette and label map.'),
+  dataset: field(text, 'the name of a dataset in the catalogue', 'Gives classes, palette, label map and what eval.mode auto means.'),
   root: field(text, 'a folder: the paths of the lists are relative to it', 'Where the images lie. Does not change what is learnt.'),
   split: field(
     text,
@@ -199,10 +199,10 @@ const loss = z.strictObject({
     'Loss on labelled pixels: cross entropy, or cross entropy over the hard examples alone (OHEM, Cityscapes).',
   ),
   ohem_threshold: field(fraction.default(0.7), 'a number from 0 to 1', 'OHEM: pixels whose true class is likelier than this are left out.'),
-  ohem_min_kept: field(
-    integer(1).default(100_000),
-    'an integer of at least 1 (pixels)',
-    'OHEM: at least this many pixels a batch are kept.',
+  ohem_min_kept_per_image: field(
+    positive.default(100_000),
+    'a number above 0 (pixels)',
+    'OHEM: at least this many pixels are kept, times the images of the labelled batch, which method supervised and a burn-in double (SPEC 8: 100000).',
   ),
   weight_strong: field(
     auto(nonNegative),
@@ -223,9 +223,9 @@ const loss = z.strictObject({
 
 const evaluation = z.strictObject({
   mode: field(
-    z.enum(['original', 'center_crop', 'sliding_window']).default('original'),
-    'original, center_crop, sliding_window',
-    'What of a validation image the network sees (SPEC 7). Does not change what is learnt.',
+    z.enum(['auto', ...evalModes]).default('auto'),
+    `auto, ${evalModes.join(', ')}`,
+    "What of a validation image the network sees (SPEC 7); auto = the dataset's own: sliding_window on Cityscapes, original on the others. A run's config.json holds what auto came to. Does not change what is learnt.",
   ),
   tta: field(
     z.boolean().default(false),

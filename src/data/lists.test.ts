@@ -91,9 +91,11 @@ describe('loadSplit', () => {
     expect([lists.labelled.length, lists.unlabelled.length, lists.val.length]).toEqual([labelled, unlabelled, val]);
   });
 
-  it('has the published COCO lists, whose unlabelled images are for the user to list', () => {
+  it('has the published COCO lists, whose unlabelled images are the rest of a folder', () => {
     expect(loadSplit({ name: 'coco' }, folder, '1_512', { labelledOnly: true }).labelled.length).toBe(232);
-    expect(refusal(() => loadSplit({ name: 'coco' }, folder, '1_512'))).toMatch(/neither .*unlabeled\.txt nor .*train\.txt/);
+    expect(refusal(() => loadSplit({ name: 'coco' }, folder, '1_512'))).toMatch(/none of \S+unlabeled\.txt, \S+train\.txt is there/);
+    const coco = { name: 'coco', unlabelledImages: { folder: 'train2017', ending: '.jpg' } };
+    expect(refusal(() => loadSplit(coco, folder, '1_512'))).toMatch(/none of \S+unlabeled\.txt, \S+train\.txt, \S+train2017 is there/);
   });
 
   it('says where it looked for a split and which there are', () => {

@@ -4,10 +4,11 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, messageOf } from '../base/errors.ts';
 import { nearest } from '../base/suggest.ts';
+import type { Dataset } from './catalog/dataset.ts';
 import type { Sample } from './types.ts';
 
 /** The three lists of a split. `unlabelled` may carry masks: they are for looking at pseudo-labels, never for learning. */
@@ -17,6 +18,8 @@ export interface Split {
   readonly val: readonly Sample[];
   /** The files that they were read from; `unlabelled` is `train.txt` where the list is what it leaves, absent where none was read. */
   readonly files: { readonly labelled: string; readonly unlabelled?: string; readonly val: string };
+  /** Whether `unlabelled` are the images of a folder, which `files.unlabelled` names then. */
+  readonly listed: boolean;
 }
 
 /** The lists that come with the package. */
@@ -101,20 +104,47 @@ function findSplit(datasetName: string, root: string, split: string): string {
   throw new DataError(`data.split '${split}' was not found: looked for ${looked}; ${remedy}`);
 }
 
-/** `unlabeled.txt`, or where there is none `train.txt` one level up without the labelled images. */
-function unlabelledOf(folder: string, labelled: readonly Sample[]): { samples: Sample[]; file: string } {
+/** What of a configuration's dataset decides where its lists are. */
+type Lists = Pick<Dataset, 'name' | 'unlabelledImages'>;
+
+/** The images of a folder in the order of their names' characters, whatever order the disk gives. What is hidden is left out. */
+function listFolder(folder: string, { folder: name, ending }: NonNullable<Lists['unlabelledImages']>): Sample[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(ending) && !file.startsWith('.'))
+    .sort()
+    .map((file) => posix.join(name, file))
+    .map((image) => ({ id: withoutExtension(image), image }));
+}
+
+interface Unlabelled {
+  readonly samples: readonly Sample[];
+  readonly file: string;
+  readonly listed: boolean;
+}
+
+/**
+ * `unlabeled.txt`; where there is none, `train.txt` one level up without the labelled images; where there is neither, the
+ * dataset's folder without them.
+ */
+function unlabelledOf(folder: string, labelled: readonly Sample[], { unlabelledImages }: Lists, root: string): Unlabelled {
   const own = join(folder, 'unlabeled.txt');
-  if (existsSync(own)) return { samples: readList(own), file: own };
-  const train = join(dirname(folder), 'train.txt');
-  if (!existsSync(train)) throw new DataError(`${folder}: no unlabelled images: neither ${own} nor ${train} is there`);
+  if (existsSync(own)) return { samples: readList(own), file: own, listed: false };
   const taken = new Set(labelled.map(({ image }) => image));
-  const rest = readList(train).filter(({ image }) => !taken.has(image));
-  if (rest.length === 0) throw new DataError(`${train}: every image of it is labelled in ${folder}, so none is left unlabelled`);
-  return { samples: rest, file: train };
+  const rest = (samples: readonly Sample[], file: string, listed: boolean): Unlabelled => {
+    const left = samples.filter(({ image }) => !taken.has(image));
+    if (left.length === 0) throw new DataError(`${file}: every image of it is labelled in ${folder}, so none is left unlabelled`);
+    return { samples: left, file, listed };
+  };
+  const train = join(dirname(folder), 'train.txt');
+  if (existsSync(train)) return rest(readList(train), train, false);
+  const images = unlabelledImages && join(root, unlabelledImages.folder);
+  if (images !== undefined && existsSync(images)) return rest(listFolder(images, unlabelledImages!), images, true);
+  const places = [own, train, ...(images === undefined ? [] : [images])];
+  throw new DataError(`${folder}: no unlabelled images: none of ${places.join(', ')} is there`);
 }
 
 /** Law of DESIGN.md: no image stands in two lists of a split. */
-function checkDisjoint(folder: string, { labelled, unlabelled, val }: Omit<Split, 'files'>): void {
+function checkDisjoint(folder: string, { labelled, unlabelled, val }: Pick<Split, 'labelled' | 'unlabelled' | 'val'>): void {
   const owner = new Map<string, string>();
   const shared: string[] = [];
   for (const [name, samples] of Object.entries({ labelled, unlabelled, val })) {
@@ -130,23 +160,18 @@ function checkDisjoint(folder: string, { labelled, unlabelled, val }: Omit<Split
 /**
  * The lists of split `split`: looked for as `<root>/splits/<split>/`, then `splits/<dataset>/<split>/` of the package
  * (`labeled.txt`, `unlabeled.txt`, and `val.txt` one level up). Without `unlabeled.txt` the unlabelled images are those of
- * `train.txt`, one level up, that are not labelled.
+ * `train.txt`, one level up, that are not labelled; without either, those of the dataset's folder (COCO: `train2017`).
  * @param options.labelledOnly leaves the unlabelled images out (empty), for methods that use none.
  * @throws DataError that names the list (and line) where one is missing, empty or malformed, or an image stands in two lists.
  */
-export function loadSplit(
-  dataset: { readonly name: string },
-  root: string,
-  split: string,
-  options: { labelledOnly?: boolean } = {},
-): Split {
+export function loadSplit(dataset: Lists, root: string, split: string, options: { labelledOnly?: boolean } = {}): Split {
   const folder = findSplit(dataset.name, root, split);
   const files = { labelled: join(folder, 'labeled.txt'), val: join(dirname(folder), 'val.txt') };
   const labelled = readLabelledList(files.labelled);
-  const rest = options.labelledOnly ? undefined : unlabelledOf(folder, labelled);
+  const rest = options.labelledOnly ? undefined : unlabelledOf(folder, labelled, dataset, root);
   const lists = { labelled, unlabelled: rest?.samples ?? [], val: readLabelledList(files.val) };
   checkDisjoint(folder, lists);
-  return { ...lists, files: rest ? { ...files, unlabelled: rest.file } : files };
+  return { ...lists, files: rest ? { ...files, unlabelled: rest.file } : files, listed: rest?.listed ?? false };
 }
 
 /** At most twenty names and how many more there are. */
@@ -164,6 +189,17 @@ async function isMissing(path: string): Promise<boolean> {
   }
 }
 
+/** Those of the paths below `root` that are not there, in order. */
+export async function missingOf(root: string, paths: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (let start = 0; start < paths.length; start += CHECKS_AT_ONCE) {
+    const part = paths.slice(start, start + CHECKS_AT_ONCE);
+    const gone = await Promise.all(part.map((path) => isMissing(join(root, path))));
+    missing.push(...part.filter((_, i) => gone[i]));
+  }
+  return missing;
+}
+
 /**
  * Looks for every file of these samples before work starts.
  * @param options.masks false: the label maps are not needed (unlabelled images).
@@ -171,12 +207,7 @@ async function isMissing(path: string): Promise<boolean> {
  */
 export async function checkFiles(root: string, samples: readonly Sample[], options: { masks?: boolean } = {}): Promise<void> {
   const wanted = samples.flatMap(({ image, mask }) => (mask !== undefined && options.masks !== false ? [image, mask] : [image]));
-  const missing: string[] = [];
-  for (let start = 0; start < wanted.length; start += CHECKS_AT_ONCE) {
-    const part = wanted.slice(start, start + CHECKS_AT_ONCE);
-    const gone = await Promise.all(part.map((path) => isMissing(join(root, path))));
-    missing.push(...part.filter((_, i) => gone[i]));
-  }
+  const missing = await missingOf(root, wanted);
   if (missing.length === 0) return;
   throw new DataError(`${missing.length} of ${wanted.length} files are missing below ${root}: ${namesOf(missing)}`);
 }

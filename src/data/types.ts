@@ -8,6 +8,8 @@ export interface Sample {
   readonly mask?: string;
   /** The mask holds train labels that a network gave (255 = ignore): its crops are augmented strongly (ST, SPEC section 8b). */
   readonly pseudo?: true;
+  /** 256 entries: stored label -> train label of this mask, where it is not stored as the dataset's other masks are. */
+  readonly labelTable?: Uint8Array;
 }
 
 /** An 8-bit RGB image: `data` holds height x width x 3 bytes, interleaved R, G, B. */

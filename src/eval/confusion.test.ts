@@ -24,6 +24,18 @@ describe('ConfusionMatrix', () => {
     expect(matrix.miou()).toBeCloseTo(50, 7);
   });
 
+  it('leaves classes that occur nowhere out of the mean over classes present', () => {
+    const matrix = new ConfusionMatrix(5);
+    expect([matrix.miou(), matrix.miouPresent()]).toEqual([0, 0]);
+    // class 1 is only true, class 2 only predicted, 3 only where it is ignored, 4 nowhere
+    matrix.add(of(0, 0, 0, 2, 3), of(0, 0, 1, 1, 255));
+    const iou = matrix.iou();
+    expect(iou[0]).toBeCloseTo((100 * 2) / 3, 7);
+    expect(iou.slice(1)).toEqual([0, 0, 0, 0]);
+    expect(matrix.miou()).toBeCloseTo(200 / 3 / 5, 7);
+    expect(matrix.miouPresent()).toBeCloseTo(200 / 3 / 3, 7);
+  });
+
   it('refuses maps of other sizes and labels that are no class', () => {
     const matrix = new ConfusionMatrix(2);
     expect(() => matrix.add(of(0), of(0, 1))).toThrow(DataError);

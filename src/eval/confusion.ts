@@ -3,6 +3,8 @@ import { DataError } from '../base/errors.ts';
 
 const ignore = 255;
 
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+
 export class ConfusionMatrix {
   /** [true class, predicted class], row by row. */
   readonly counts: Float64Array;
@@ -40,7 +42,19 @@ export class ConfusionMatrix {
 
   /** Mean IoU in percent; every class counts, also one that occurs nowhere, as published. */
   miou(): number {
-    const iou = this.iou();
-    return iou.reduce((a, b) => a + b, 0) / iou.length;
+    return mean(this.iou());
+  }
+
+  /**
+   * Mean IoU in percent over the classes present: those with a counted pixel in the truth or in the prediction, TP + FP + FN > 0.
+   * A class that is only predicted has IoU 0 and counts. 0 where no pixel was counted. Never below `miou`.
+   */
+  miouPresent(): number {
+    const k = this.classes;
+    const present = (c: number): boolean => {
+      for (let other = 0; other < k; other++) if (this.counts[c * k + other]! + this.counts[other * k + c]! > 0) return true;
+      return false;
+    };
+    return mean(this.iou().filter((_, c) => present(c)));
   }
 }

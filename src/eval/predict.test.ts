@@ -72,6 +72,23 @@ describe('test-time augmentation', () => {
     expect(largest(sum, straight)).toBeLessThan(1e-12);
   });
 
+  it('sees an image of one row at every scale', () => {
+    using _ = scope();
+    const sizes: string[] = [];
+    const sum = testTimeAugmentation(
+      (view) => {
+        sizes.push(view.shape.slice(2).join('x'));
+        return pixelwise(view).softmax(1);
+      },
+      image(1, 3),
+    );
+    expect([sum.shape.slice(2), sizes.filter((_, i) => i % 2 === 0)]).toEqual([
+      [1, 3],
+      ['1x1', '1x2', '1x3', '1x4', '2x6'],
+    ]);
+    expect(list(sum.sum(1)).every((total) => Math.abs(total - 10) < 1e-9)).toBe(true);
+  });
+
   it('leaves the image alone, also at scale 1', () => {
     using _ = scope();
     const x = image(8, 12);

@@ -41,12 +41,12 @@ export function slidingWindow(forward: Forward, image_N3HW: Tensor, window: numb
   });
 }
 
-/** Probabilities at five scales, plain and mirrored, each resized to full size, summed; scaled sizes are floored. */
+/** Probabilities at five scales, plain and mirrored, each resized to full size, summed; scaled sizes are floored, to no less than a pixel. */
 export function testTimeAugmentation(probabilities: Forward, image_N3HW: Tensor): Tensor {
   const size = sizeOf(image_N3HW);
   const part = (scale: number, mirrored: boolean): Tensor =>
     scoped(() => {
-      const scaled = resized(image_N3HW, [Math.floor(size[0] * scale), Math.floor(size[1] * scale)]);
+      const scaled = resized(image_N3HW, [Math.max(1, Math.floor(size[0] * scale)), Math.max(1, Math.floor(size[1] * scale))]);
       const p = probabilities(mirrored ? scaled.flip(3) : scaled);
       return resized(mirrored ? p.flip(3) : p, size);
     });

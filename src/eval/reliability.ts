@@ -10,19 +10,9 @@ export function reliability(early: readonly Uint8Array[], last: Uint8Array, clas
   const agreements = early.map((labels) => {
     const matrix = new ConfusionMatrix(classes);
     matrix.add(labels, last);
-    return presentMeanIou(matrix);
+    return matrix.miouPresent() / 100;
   });
   return agreements.reduce((sum, agreement) => sum + agreement, 0) / agreements.length;
-}
-
-function presentMeanIou({ counts, classes }: ConfusionMatrix): number {
-  const ious: number[] = [];
-  for (let c = 0; c < classes; c++) {
-    let union = -counts[c * classes + c]!;
-    for (let other = 0; other < classes; other++) union += counts[c * classes + other]! + counts[other * classes + c]!;
-    if (union > 0) ious.push(counts[c * classes + c]! / union);
-  }
-  return ious.reduce((sum, iou) => sum + iou, 0) / ious.length;
 }
 
 /** Indices of the images, the most reliable first; ties stay in the list's order. */

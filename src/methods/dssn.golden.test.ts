@@ -12,7 +12,14 @@ import type { UnlabelledViews, Views } from './method.ts';
 import { selection } from './selection.ts';
 
 const published: MethodOptions = {
-  loss: { labelled: 'ce', ohem_threshold: 0.7, ohem_min_kept: 100000, weight_strong: 0.25, weight_feature: 0.25, weight_contrastive: 0.01 },
+  loss: {
+    labelled: 'ce',
+    ohem_threshold: 0.7,
+    ohem_min_kept_per_image: 100000,
+    weight_strong: 0.25,
+    weight_feature: 0.25,
+    weight_contrastive: 0.01,
+  },
   select: { rule: 'class-aware', high: 0.92, ratio: 0.96, conf_thresh: 0.95 },
 };
 const inputs = goldenTensors('loss_inputs.safetensors');
@@ -52,14 +59,15 @@ const settings: Record<string, { options: MethodOptions; warmup?: boolean; edge?
   'fixed_0.95': { options: { ...published, select: { ...published.select, rule: 'fixed' } } },
   fixed_0: { options: { ...published, select: { ...published.select, rule: 'fixed', conf_thresh: 0 } } },
   ohem: {
+    // 600 pixels of two images
     options: {
-      loss: { ...published.loss, labelled: 'ohem', ohem_min_kept: 600 },
+      loss: { ...published.loss, labelled: 'ohem', ohem_min_kept_per_image: 300 },
       select: { ...published.select, rule: 'fixed', conf_thresh: 0 },
     },
   },
   edge: { options: published, edge: true },
   edge_ohem: {
-    options: { loss: { ...published.loss, labelled: 'ohem', ohem_min_kept: 0 }, select: { ...published.select, rule: 'fixed' } },
+    options: { loss: { ...published.loss, labelled: 'ohem', ohem_min_kept_per_image: 0 }, select: { ...published.select, rule: 'fixed' } },
     edge: true,
   },
 };

@@ -103,7 +103,7 @@ it('the registry names its methods as they name themselves', () => {
   const loss = {
     labelled: 'ce',
     ohem_threshold: 0.7,
-    ohem_min_kept: 1,
+    ohem_min_kept_per_image: 1,
     weight_strong: 1,
     weight_feature: 1,
     weight_contrastive: 1,

@@ -7,7 +7,7 @@ export interface MethodOptions {
   readonly loss: {
     readonly labelled: 'ce' | 'ohem';
     readonly ohem_threshold: number;
-    readonly ohem_min_kept: number;
+    readonly ohem_min_kept_per_image: number;
     readonly weight_strong: number;
     readonly weight_feature: number;
     readonly weight_contrastive: number;
@@ -18,7 +18,8 @@ export interface MethodOptions {
 /** The loss on labelled images: logits [N, K, H, W], labels [N, H, W] -> scalar. */
 export function labelledLoss({ loss }: Pick<MethodOptions, 'loss'>): (logits: Tensor, labels: Tensor) => Tensor {
   if (loss.labelled === 'ce') return meanCrossEntropy;
-  return (logits, labels) => ohemCrossEntropy(logits, labels, { threshold: loss.ohem_threshold, minKept: loss.ohem_min_kept });
+  const { ohem_threshold: threshold, ohem_min_kept_per_image: perImage } = loss;
+  return (logits, labels) => ohemCrossEntropy(logits, labels, { threshold, minKept: Math.round(perImage * logits.size(0)) });
 }
 
 /** The rule by which pseudo-labels are kept. */

@@ -124,7 +124,14 @@ interface Expected {
 function setting(name: string) {
   const views = madeUpViews(name, batch, crop, classes);
   const options: MethodOptions = {
-    loss: { labelled: 'ce', ohem_threshold: 0.7, ohem_min_kept: 1, weight_strong: 0.3, weight_feature: 0.7, weight_contrastive: 0 },
+    loss: {
+      labelled: 'ce',
+      ohem_threshold: 0.7,
+      ohem_min_kept_per_image: 1,
+      weight_strong: 0.3,
+      weight_feature: 0.7,
+      weight_contrastive: 0,
+    },
     select: { rule: 'fixed', high: 0, ratio: 0, conf_thresh: confidence },
   };
   return { views, options, labels: numbers(views.labelled.labels) };

@@ -7,7 +7,10 @@ import { DataError } from '../base/errors.ts';
 
 /** mIoU and IoU by class, in percent. */
 export interface Scores {
+  /** Mean over every class, also one that occurs nowhere (IoU 0), as published. */
   readonly miou: number;
+  /** Mean over the classes that occur in the truth or in the prediction, at a pixel that is not ignored. Runs of early versions lack it. */
+  readonly miou_present?: number;
   readonly iou: Readonly<Record<string, number>>;
 }
 

@@ -6,9 +6,10 @@ import os from 'node:os';
 /** A list of images as it was read. */
 export interface ListRecord {
   readonly name: 'labelled' | 'unlabelled' | 'val';
+  /** The list, or the folder whose images they are. */
   readonly file: string;
   readonly images: number;
-  /** SHA-256 of the file, hexadecimal. */
+  /** SHA-256 of the list, hexadecimal; of a folder, that of a list of its images, one a line. */
   readonly sha256: string;
 }
 
@@ -57,9 +58,14 @@ export interface ManifestInput {
   readonly lists: readonly ListRecord[];
 }
 
-/** The record of a list file. */
-export function listRecord(name: ListRecord['name'], file: string, images: number): ListRecord {
-  return { name, file, images, sha256: createHash('sha256').update(readFileSync(file)).digest('hex') };
+/** The record of a list file, or of the lines in `listing`. */
+export function listRecord(
+  name: ListRecord['name'],
+  file: string,
+  images: number,
+  listing: string | Uint8Array = readFileSync(file),
+): ListRecord {
+  return { name, file, images, sha256: createHash('sha256').update(listing).digest('hex') };
 }
 
 /** The session that begins now. */

@@ -1,12 +1,12 @@
 /** `dssn evaluate`: mIoU of a run's weights on a list of images. */
 import { resolve } from 'node:path';
 import { CheckpointError, DataError } from '../base/errors.ts';
-import { checkFiles, loadSplit, readList } from '../data/lists.ts';
+import { loadSplit, readList } from '../data/lists.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import { RunFolder } from '../runs/folder.ts';
 import { evaluateNetworks } from '../train/evaluate.ts';
 import { openNetwork } from '../train/weights.ts';
-import { datasetOf, openDevice, viewingOf } from './shared.ts';
+import { datasetOf, openDevice, viewingOf, withLabels } from './shared.ts';
 import type { EvaluateOptions, EvaluateResult } from './types.ts';
 
 /**
@@ -28,19 +28,20 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
     );
   network.to(device);
   const root = options.data === undefined ? config.data.root : resolve(options.data);
-  const samples =
+  const listed =
     options.list === undefined ? loadSplit(dataset, root, config.data.split, { labelledOnly: true }).val : readList(options.list);
-  const bare = samples.find(({ mask }) => mask === undefined);
+  const bare = listed.find(({ mask }) => mask === undefined);
   if (bare) throw new DataError(`${options.list}: ${bare.image} has no label map; evaluation needs one for every image`);
-  await checkFiles(root, samples);
+  const samples = await withLabels(root, listed, dataset, reporter);
   reporter.start(samples.length, 'evaluate', { unit: 'image' });
   const items = new EvalLoader({ root, samples, longSide: data.longSide, labelMap });
-  const result = await evaluateNetworks([network], items, data.classes, viewingOf(data, options.tta || config.eval.tta, device), {
+  const viewing = viewingOf({ ...data, mode: options.mode ?? data.mode }, options.tta || config.eval.tta, device);
+  const result = await evaluateNetworks([network], items, data.classes, viewing, {
     onImage: (done) => reporter.update({ iteration: done }),
     signal: options.signal,
   });
   reporter.end();
   network.free();
   if (!result) throw options.signal!.reason;
-  return { ...result.scores[0]!, images: result.images, weights };
+  return { ...result.scores[0]!, images: result.images, mode: viewing.mode, tta: viewing.tta, weights };
 }

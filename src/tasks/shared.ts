@@ -1,17 +1,45 @@
 /** What several tasks begin with: the data of a configuration, the device, the way images are seen. */
 import { ConfigError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import { type Dataset, labelTable, resolveDataset } from '../data/catalog/index.ts';
+import { type Dataset, type EvalMode, labelTable, resolveDataset } from '../data/catalog/index.ts';
+import { checkFiles } from '../data/lists.ts';
+import { findLabels } from '../data/other-labels.ts';
+import type { Sample } from '../data/types.ts';
 import type { ModelOptions } from '../models/index.ts';
 import { type Device, engineInfo, setThreads } from '../torch/index.ts';
 import type { Viewing } from '../train/evaluate.ts';
 import type { DataDescription } from '../train/weights.ts';
 import { cpuInfo } from './machine.ts';
+import type { Reporter } from './types.ts';
 
 /** The dataset of a configuration with its own classes, palette and label map, if it names any. */
 export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: Uint8Array } {
   const dataset = resolveDataset(data.dataset, { classes: data.classes, palette: data.palette, labelMap: data.label_map });
   return { dataset, labelMap: labelTable(dataset) };
+}
+
+const modeOf = (config: Config, { evalMode }: Dataset): EvalMode => (config.eval.mode === 'auto' ? evalMode : config.eval.mode);
+
+/** The configuration with the dataset's own evaluation mode where it says `auto`: what a run writes down. */
+export function settled(config: Config): Config {
+  return { ...config, eval: { ...config.eval, mode: modeOf(config, datasetOf(config).dataset) } };
+}
+
+/**
+ * Samples that need labels, each with the label map that is there; says so where these are not the listed ones.
+ * @throws DataError that names the missing files.
+ */
+export async function withLabels(root: string, samples: readonly Sample[], dataset: Dataset, reporter: Reporter): Promise<Sample[]> {
+  const found = await findLabels(root, samples, dataset);
+  const others = found.filter(({ labelTable }) => labelTable !== undefined).length;
+  if (others > 0) {
+    const { listed, ending } = dataset.otherLabels!;
+    reporter.note(
+      `${others} of ${found.length} label maps are read from files *${ending}, since *${listed} of the same name are not there`,
+    );
+  }
+  await checkFiles(root, found);
+  return found;
 }
 
 /** The device that a configuration names, with its threads set: explicitly, since one engine starts with all hyper-threads and another with one. @throws ConfigError when the machine has no such device. */
@@ -46,7 +74,7 @@ export function describeData(config: Config, dataset: Dataset): DataDescription 
     classes: dataset.classes,
     palette: dataset.palette,
     longSide: config.data.long_side,
-    mode: config.eval.mode,
+    mode: modeOf(config, dataset),
     cropSize: config.data.crop_size,
   };
 }

@@ -1,5 +1,6 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
 import type { Config } from '../config/schema.ts';
+import type { Dataset } from '../data/catalog/index.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { workersFor } from '../data/loader/index.ts';
 import { methods } from '../methods/index.ts';
@@ -9,23 +10,27 @@ import { type Device, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress } from '../train/checkpoint.ts';
 import { learnPhase, lengthOf, type Phase, type Session, samplesOf, type TrainHooks } from './phase.ts';
 import { roundsOf, selfTrain } from './self-training.ts';
-import { datasetOf, openDevice } from './shared.ts';
-import type { TrainOptions, TrainResult } from './types.ts';
+import { datasetOf, openDevice, settled, withLabels } from './shared.ts';
+import type { Reporter, TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
 
-async function openSplit(config: Config, usesUnlabelled: boolean, dataset: { name: string }): Promise<Split> {
+async function openSplit(config: Config, usesUnlabelled: boolean, dataset: Dataset, reporter: Reporter): Promise<Split> {
   const { root, split } = config.data;
   const lists = loadSplit(dataset, root, split, { labelledOnly: !usesUnlabelled });
-  await checkFiles(root, [...lists.labelled, ...lists.val]);
-  await checkFiles(root, lists.unlabelled, { masks: false });
-  return lists;
+  const found = await withLabels(root, [...lists.labelled, ...lists.val], dataset, reporter);
+  if (!lists.listed) await checkFiles(root, lists.unlabelled, { masks: false });
+  return { ...lists, labelled: found.slice(0, lists.labelled.length), val: found.slice(lists.labelled.length) };
 }
 
 function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
   const engine = engineInfo();
   const lists = (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
     const file = split.files[name];
-    return file === undefined ? [] : [listRecord(name, file, split[name].length)];
+    if (file === undefined) return [];
+    const samples = split[name];
+    // What a list of the folder's images would hold.
+    const listing = name === 'unlabelled' && split.listed ? samples.map(({ image }) => `${image}\n`).join('') : undefined;
+    return [listRecord(name, file, samples.length, listing)];
   });
   return {
     command: options.command,
@@ -46,7 +51,8 @@ function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' |
  * @throws ConfigError, DataError, CheckpointError, TorchError: nothing already saved is lost then.
  */
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
-  const { config, out, reporter, signal } = options;
+  const { out, reporter, signal } = options;
+  const config = settled(options.config);
   const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
   if (state === 'finished') {
     const iterations = RunFolder.open(out).manifest?.sessions.at(-1)?.to ?? 0;
@@ -54,7 +60,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   }
   const method = methods[config.method](config);
   const { dataset, labelMap } = datasetOf(config);
-  const split = await openSplit(config, method.usesUnlabelled, dataset);
+  const split = await openSplit(config, method.usesUnlabelled, dataset, reporter);
   const loading = {
     root: config.data.root,
     labelMap,

@@ -75,6 +75,8 @@ export interface EvaluateOptions extends TaskOptions {
   /** Default: teacher-best, else best. */
   readonly weights?: WeightsChoice;
   readonly tta: boolean;
+  /** What of an image the network sees (SPEC section 7); by default as in training. */
+  readonly mode?: EvaluateResult['mode'];
   /** Another root than the run's. */
   readonly data?: string;
   /** Another list than the validation list of the run's dataset. */
@@ -83,8 +85,11 @@ export interface EvaluateOptions extends TaskOptions {
   readonly device?: string;
 }
 
-export interface EvaluateResult extends Scores {
+export interface EvaluateResult extends Required<Scores> {
   readonly images: number;
+  /** How it was evaluated. */
+  readonly mode: 'original' | 'center_crop' | 'sliding_window';
+  readonly tta: boolean;
   /** The weights that were evaluated: a file. */
   readonly weights: string;
 }

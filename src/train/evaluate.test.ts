@@ -61,6 +61,8 @@ describe('evaluateNetworks', () => {
     expect(found!.scores[0]!.iou.car).toBe(0);
     expect(found!.scores[1]!.iou).toEqual({ road: 0, car: expect.closeTo((100 * car) / (road + car), 9), sky: 0 });
     expect(found!.scores[1]!.miou).toBeCloseTo((100 * car) / (road + car) / 3, 9);
+    // no sky in truth or prediction
+    expect(found!.scores[1]!.miou_present).toBeCloseTo((100 * car) / (road + car) / 2, 9);
     expect(liveTensors()).toBe(before);
     for (const network of networks) network.free();
   });

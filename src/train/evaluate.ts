@@ -108,7 +108,7 @@ export async function evaluateNetworks(
   classes: readonly string[],
   viewing: Viewing,
   options: { readonly onImage?: (done: number) => void; readonly signal?: AbortSignal | undefined } = {},
-): Promise<{ scores: Scores[]; images: number } | undefined> {
+): Promise<{ scores: Required<Scores>[]; images: number } | undefined> {
   const matrices = networks.map(() => new ConfusionMatrix(classes.length));
   let images = 0;
   for await (const item of items) {
@@ -121,6 +121,10 @@ export async function evaluateNetworks(
   return { scores: matrices.map((matrix) => scoresOf(matrix, classes)), images };
 }
 
-function scoresOf(matrix: ConfusionMatrix, classes: readonly string[]): Scores {
-  return { miou: matrix.miou(), iou: Object.fromEntries(matrix.iou().map((iou, c) => [classes[c]!, iou])) };
+function scoresOf(matrix: ConfusionMatrix, classes: readonly string[]): Required<Scores> {
+  return {
+    miou: matrix.miou(),
+    miou_present: matrix.miouPresent(),
+    iou: Object.fromEntries(matrix.iou().map((iou, c) => [classes[c]!, iou])),
+  };
 }

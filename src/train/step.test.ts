@@ -7,7 +7,14 @@ import { Stepper, type StepSettings } from './step.ts';
 
 const classes = 4;
 const options: MethodOptions = {
-  loss: { labelled: 'ce', ohem_threshold: 0.7, ohem_min_kept: 100, weight_strong: 0.25, weight_feature: 0.25, weight_contrastive: 0.01 },
+  loss: {
+    labelled: 'ce',
+    ohem_threshold: 0.7,
+    ohem_min_kept_per_image: 100,
+    weight_strong: 0.25,
+    weight_feature: 0.25,
+    weight_contrastive: 0.01,
+  },
   select: { rule: 'class-aware', high: 0.3, ratio: 0.96, conf_thresh: 0.95 },
 };
 const stepper = (

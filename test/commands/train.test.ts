@@ -137,8 +137,9 @@ describe('a run of DSSN', () => {
       dssn('evaluate', '--run', run, '--weights', 'latest', '--json'),
       dssn('evaluate', '--run', run, '--weights', 'teacher-latest', '--json'),
     ]);
-    expect(resultOf(latest)).toEqual({ ...student, images: 4, weights: join(run, 'latest/student.safetensors') });
-    expect(resultOf(ofTeacher)).toEqual({ ...teacher, images: 4, weights: join(run, 'latest/teacher.safetensors') });
+    const how = { mode: 'original', tta: false };
+    expect(resultOf(latest)).toEqual({ ...student, ...how, images: 4, weights: join(run, 'latest/student.safetensors') });
+    expect(resultOf(ofTeacher)).toEqual({ ...teacher, ...how, images: 4, weights: join(run, 'latest/teacher.safetensors') });
     expect(Object.keys(student.iou)).toEqual(classes);
   });
 

@@ -21,4 +21,5 @@ export const dataset: Dataset = {
     [0, 128, 192],
   ],
   labelMap: { 11: 255 },
+  evalMode: 'original',
 };

@@ -4,12 +4,13 @@ import { datasetNamed, datasets, INVALID_LABEL, labelTable, resolveDataset, vocP
 
 describe('catalog', () => {
   it('holds a well-formed dataset for every file', () => {
-    expect([...datasets.keys()]).toEqual(expect.arrayContaining(['camvid', 'folder']));
-    for (const [name, { classes, palette, labelMap }] of datasets) {
+    expect([...datasets.keys()]).toEqual(['camvid', 'cityscapes', 'coco', 'folder', 'pascal', 'shapes']);
+    for (const [name, { classes, palette, labelMap, otherLabels }] of datasets) {
       expect(palette.length, name).toBe(classes.length);
       expect(new Set(classes).size, name).toBe(classes.length);
       for (const colour of palette) expect(colour.every((value) => Number.isInteger(value) && value >= 0 && value <= 255)).toBe(true);
-      for (const train of Object.values(labelMap ?? {})) expect(train === 255 || train < classes.length, name).toBe(true);
+      for (const train of Object.values({ ...labelMap, ...otherLabels?.labelMap }))
+        expect(train === 255 || train < classes.length, name).toBe(true);
     }
   });
 

@@ -9,6 +9,18 @@ export const INVALID_LABEL = 254;
 /** Class numbers must stay below the two labels above. */
 export const MAX_CLASSES = 254;
 
+/** What of a validation image the network sees (SPEC section 7). */
+export type EvalMode = 'original' | 'center_crop' | 'sliding_window';
+
+/** Label maps that may stand in for the ones that lists name, where these are not there. */
+export interface OtherLabels {
+  /** How the files that lists name end, and how those that may lie beside them end. */
+  readonly listed: string;
+  readonly ending: string;
+  /** Stored label -> train label of the latter. */
+  readonly labelMap: Readonly<Record<number, number>>;
+}
+
 export interface Dataset {
   /** The name in `data.dataset`, and of the file in this folder. */
   readonly name: string;
@@ -18,6 +30,14 @@ export interface Dataset {
   readonly palette: readonly Colour[];
   /** Stored label -> train label (255 = ignore), where they differ. Labels below the class count and 255 mean themselves. */
   readonly labelMap?: Readonly<Record<number, number>>;
+  /** What `eval.mode: auto` means. */
+  readonly evalMode: EvalMode;
+  readonly otherLabels?: OtherLabels;
+  /**
+   * Where no list names the unlabelled images: a folder below the data root, and the ending of its images. All of them that are
+   * not labelled are unlabelled.
+   */
+  readonly unlabelledImages?: { readonly folder: string; readonly ending: string };
 }
 
 /**

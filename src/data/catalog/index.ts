@@ -9,7 +9,7 @@ import { ConfigError } from '../../base/errors.ts';
 import { nearest } from '../../base/suggest.ts';
 import { type Colour, type Dataset, IGNORE_LABEL, MAX_CLASSES, vocPalette } from './dataset.ts';
 
-export { type Colour, type Dataset, IGNORE_LABEL, INVALID_LABEL, labelTable, vocPalette } from './dataset.ts';
+export { type Colour, type Dataset, type EvalMode, IGNORE_LABEL, INVALID_LABEL, labelTable, vocPalette } from './dataset.ts';
 
 /** Files of this folder that are no datasets. */
 const MACHINERY = ['index', 'dataset'];
@@ -62,7 +62,8 @@ function checkLabelMap(labelMap: Readonly<Record<number, number>>, classes: numb
 }
 
 /**
- * The catalog's dataset with what the configuration says instead. Without a palette, new classes get Pascal VOC's colours.
+ * The catalog's dataset with what the configuration says instead. Without a palette, new classes get Pascal VOC's colours. Classes or a
+ * label map of the configuration are about the files that the lists name: no others stand in for these then.
  * @throws ConfigError that names the key where the dataset is unknown, has no classes, or palette and map do not fit them.
  */
 export function resolveDataset(name: string, overrides: DatasetOverrides = {}): Dataset {
@@ -77,7 +78,8 @@ export function resolveDataset(name: string, overrides: DatasetOverrides = {}): 
     throw new ConfigError(`data.palette: ${palette.length} colours for ${classes.length} classes; allowed: one [red, green, blue] a class`);
   }
   const labelMap = overrides.labelMap ?? base.labelMap;
-  if (labelMap === undefined) return { name, classes, palette };
-  checkLabelMap(labelMap, classes.length);
-  return { name, classes, palette, labelMap };
+  if (labelMap) checkLabelMap(labelMap, classes.length);
+  const { otherLabels, ...kept } = base;
+  const own = Boolean(overrides.classes || overrides.labelMap);
+  return { ...kept, classes, palette, ...(labelMap && { labelMap }), ...(otherLabels && !own && { otherLabels }) };
 }

@@ -67,7 +67,7 @@ async function decodePair(imagePath: string, maskPath: string, pseudo: boolean):
 }
 
 /**
- * Decodes a sample at its own size, with its label map where `table` is given and it has one.
+ * Decodes a sample at its own size, with its label map where `table` is given and it has one; a sample's own table goes first.
  * @throws DataError that names the file, or both files and their sizes where these differ.
  */
 export async function decodeSample(root: string, sample: Sample, table?: Uint8Array): Promise<Source> {
@@ -80,7 +80,7 @@ export async function decodeSample(root: string, sample: Sample, table?: Uint8Ar
       `${maskPath} has ${stored.width} x ${stored.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
     );
   }
-  return { image, labels: sample.pseudo ? stored : translateLabels(stored, table, maskPath) };
+  return { image, labels: sample.pseudo ? stored : translateLabels(stored, sample.labelTable ?? table, maskPath) };
 }
 
 /** Image (bilinear) and labels (nearest) at the size whose long side is `longSide`; as they are where that is null. */
