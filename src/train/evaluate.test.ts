@@ -100,6 +100,36 @@ describe('evaluateNetworks', () => {
     network.free();
   });
 
+  it.each(['original', 'center_crop', 'sliding_window'] as const)(
+    '%s: the sum over processes is the whole, in any order, with tta or without',
+    async (mode) => {
+      const labelled = (id: string, size: readonly [number, number]) => item(id, size, (y, x) => ((y >> 3) + (x >> 2)) % 3);
+      const all = [
+        labelled('a', [20, 24]),
+        labelled('b', [24, 20]),
+        labelled('c', [9, 30]),
+        labelled('d', [20, 24]),
+        labelled('e', [1, 7]),
+      ];
+      for (const tta of [false, true]) {
+        const items = tta ? all.slice(2) : all;
+        const viewing: Viewing = { mode, tta, cropSize: 18, device: 'cpu' };
+        const countsOf = async (...part: EvalItem[]) => {
+          const found = await evaluateNetworks([drawn], stream(...part), names, viewing);
+          expect(found!.images).toBe(part.length);
+          return [...found!.counts[0]!];
+        };
+        const whole = await countsOf(...items);
+        const pixels = items.map(({ image: { width, height } }) =>
+          mode === 'center_crop' ? Math.min(18, width) * Math.min(18, height) : width * height,
+        );
+        expect(whole.reduce((a, b) => a + b, 0)).toBe(pixels.reduce((a, b) => a + b, 0));
+        const parts = await Promise.all([1, 0].map((rank) => countsOf(...items.filter((_, i) => i % 2 === rank))));
+        expect(whole.map((_, cell) => parts[0]![cell]! + parts[1]![cell]!)).toEqual(whole);
+      }
+    },
+  );
+
   it('stops when it is told to', async () => {
     const network = always(1);
     const controller = new AbortController();

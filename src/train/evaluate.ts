@@ -100,7 +100,7 @@ export function labelImage(
 /**
  * Scores of several networks in one pass over the images.
  * @param classes the names, by which IoU is reported.
- * @returns one Scores a network; undefined when `signal` was aborted on the way.
+ * @returns of each network its scores and what they were computed from, counts [true class, predicted class]; undefined when `signal` was aborted on the way.
  */
 export async function evaluateNetworks(
   networks: readonly DeepLabV3Plus[],
@@ -108,7 +108,7 @@ export async function evaluateNetworks(
   classes: readonly string[],
   viewing: Viewing,
   options: { readonly onImage?: (done: number) => void; readonly signal?: AbortSignal | undefined } = {},
-): Promise<{ scores: Required<Scores>[]; images: number } | undefined> {
+): Promise<{ scores: Required<Scores>[]; counts: Float64Array[]; images: number } | undefined> {
   const matrices = networks.map(() => new ConfusionMatrix(classes.length));
   let images = 0;
   for await (const item of items) {
@@ -116,9 +116,10 @@ export async function evaluateNetworks(
     const { image, labels, size } = viewOf(item, viewing);
     if (!labels) continue;
     for (const [n, network] of networks.entries()) matrices[n]!.add(predictImage(network, image, size, viewing).data, labels.data);
-    options.onImage?.(++images);
+    images++;
+    options.onImage?.(images);
   }
-  return { scores: matrices.map((matrix) => scoresOf(matrix, classes)), images };
+  return { scores: matrices.map((matrix) => scoresOf(matrix, classes)), counts: matrices.map(({ counts }) => counts), images };
 }
 
 function scoresOf(matrix: ConfusionMatrix, classes: readonly string[]): Required<Scores> {
