@@ -38,7 +38,7 @@ describe('a configuration', () => {
       device: 'auto',
       threads: 'auto',
       pretrained: null,
-      model: { backbone: 'resnet18', stem: 'deep', output_stride: 16, decoder_channels: 256 },
+      model: { backbone: 'resnet18', stem: 'auto', output_stride: 16, decoder_channels: 256 },
       data: {
         dataset: 'camvid',
         root: '/data/camvid',

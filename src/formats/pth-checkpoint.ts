@@ -2,7 +2,7 @@
  * Which part of a checkpoint are the network's weights. A file is a state dict itself, or holds one beside the optimiser, the
  * epoch and scores: `{'model': {...}, 'optimizer': {...}, 'epoch': 12, 'previous_best': 71.25}`.
  */
-import { fail, type PickleDict, type PickleValue } from './pth-pickle.ts';
+import { fail, type PickleDict, type PickleValue, shown } from './pth-pickle.ts';
 import { TensorView } from './pth-tensor.ts';
 
 /** Entries that hold the weights by custom of the field, the first that is there. */
@@ -24,7 +24,8 @@ export interface ChosenWeights {
 function stateDict(dict: PickleDict, what: string): Map<string, TensorView> {
   const tensors = new Map<string, TensorView>();
   for (const [name, value] of dict) {
-    if (typeof name !== 'string' || !(value instanceof TensorView)) return fail(`${what} '${String(name)}' is no tensor: ${kindOf(value)}`);
+    if (typeof name !== 'string' || !(value instanceof TensorView))
+      return fail(`${what} '${shown(String(name))}' is no tensor: ${kindOf(value)}`);
     tensors.set(name, value);
   }
   if (![...tensors.keys()].every((name) => name.startsWith(parallelPrefix))) return tensors;
@@ -56,9 +57,9 @@ function holdsTensors(dict: PickleDict): boolean {
 }
 
 function listed(root: PickleDict): string {
-  const shown = 20;
-  const entries = [...root].slice(0, shown).map(([name, value]) => `${String(name)} (${kindOf(value)})`);
-  return entries.join(', ') + (root.size > shown ? ` and ${root.size - shown} more` : '');
+  const most = 20;
+  const entries = [...root].slice(0, most).map(([name, value]) => `${shown(String(name))} (${kindOf(value)})`);
+  return entries.join(', ') + (root.size > most ? ` and ${root.size - most} more` : '');
 }
 
 function entryOf(root: PickleDict): string | null {

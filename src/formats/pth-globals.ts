@@ -2,7 +2,17 @@
  * The names of Python's that a checkpoint may hold, and what is built in their place: the closed list. A name that is not here is
  * an error, whatever it is; nothing of Python ever runs.
  */
-import { fail, keyOf, type PickleBuilder, type PickleDict, PickleGlobal, PickleObject, type PickleValue, Tuple } from './pth-pickle.ts';
+import {
+  fail,
+  keyOf,
+  type PickleBuilder,
+  type PickleDict,
+  PickleGlobal,
+  PickleObject,
+  type PickleValue,
+  shown,
+  Tuple,
+} from './pth-pickle.ts';
 import { MAX_RANK, Storage, StorageSlice, TensorView } from './pth-tensor.ts';
 import type { NamedArrayType } from './safetensors.ts';
 
@@ -120,7 +130,7 @@ function globalNamed(name: string): PickleGlobal {
   return (
     globals.get(name) ??
     fail(
-      `its pickle names ${JSON.stringify(name).slice(1, -1)}; allowed: ${Object.keys(calls).join(', ')}, torch.*Storage and torch's dtypes (nothing of the file was run)`,
+      `its pickle names ${shown(name)}; allowed: ${Object.keys(calls).join(', ')}, torch.*Storage and torch's dtypes (nothing of the file was run)`,
     )
   );
 }
@@ -144,10 +154,10 @@ function sliceOf(id: PickleValue, storages: Map<string, Storage>): StorageSlice 
     return fail("its pickle refers to something outside that is not ('storage', type, key, location, elements)");
   const dtype = storageTypes[type.name.split('.').at(-1)!] ?? fail(`a storage of type ${type.name}; allowed: ${storageNames.join(', ')}`);
   const storage = storages.get(key) ?? new Storage(key, dtype, count);
-  if (storage.dtype !== dtype || storage.count !== count) fail(`storage ${key} is spoken of with two types or lengths`);
+  if (storage.dtype !== dtype || storage.count !== count) fail(`storage ${shown(key)} is spoken of with two types or lengths`);
   storages.set(key, storage);
   if (!(view instanceof Tuple)) return new StorageSlice(storage, 0, count);
   const [, start, length] = view.items;
-  if (!isCount(start) || !isCount(length)) return fail(`a view of storage ${key} without a start and a length`);
+  if (!isCount(start) || !isCount(length)) return fail(`a view of storage ${shown(key)} without a start and a length`);
   return new StorageSlice(storage, start, length);
 }

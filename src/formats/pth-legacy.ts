@@ -4,7 +4,7 @@
  * bytes) and its bytes. Source: torch/serialization.py, `_legacy_save`.
  */
 import { checkpointBuilder } from './pth-globals.ts';
-import { fail, type PickleValue, unpickle } from './pth-pickle.ts';
+import { fail, type PickleValue, shown, unpickle } from './pth-pickle.ts';
 import type { Storage } from './pth-tensor.ts';
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -20,9 +20,10 @@ function* storedIn(bytes: Uint8Array, keys: PickleValue, storages: ReadonlyMap<s
   for (const key of keys) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined;
     if (!storage || storage.bytes) return fail('its list of storages names one that no tensor has, or one twice');
-    if (at + 8 + storage.byteLength > bytes.length) return fail(`it ends inside storage ${storage.key}`);
+    if (at + 8 + storage.byteLength > bytes.length) return fail(`it ends inside storage ${shown(storage.key)}`);
     const count = Number(view.getBigInt64(at, true));
-    if (count !== storage.count) return fail(`storage ${storage.key} has ${count} elements, its tensors were made from ${storage.count}`);
+    if (count !== storage.count)
+      return fail(`storage ${shown(storage.key)} has ${count} elements, its tensors were made from ${storage.count}`);
     storage.bytes = bytes.subarray(at + 8, at + 8 + storage.byteLength);
     at += 8 + storage.byteLength;
     yield at;
@@ -48,7 +49,7 @@ export function readLegacy(bytes: Uint8Array): PickleValue {
   const keys = next();
   for (const end of storedIn(bytes, keys, storages, at)) at = end;
   const absent = [...storages.values()].find((storage) => storage.bytes === undefined);
-  if (absent) fail(`storage ${absent.key} is not in the file`);
+  if (absent) fail(`storage ${shown(absent.key)} is not in the file`);
   if (at !== bytes.length) fail(`${bytes.length - at} bytes follow its last storage`);
   return object;
 }

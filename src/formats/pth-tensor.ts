@@ -2,7 +2,7 @@
  * PyTorch's tensors as pickles describe them: a storage of elements of one type, and views of it with an offset, a shape and
  * strides, which may share it, be transposed, or be empty.
  */
-import { fail, PickleObject } from './pth-pickle.ts';
+import { fail, PickleObject, shown } from './pth-pickle.ts';
 import { bytesPerElement, type NamedArray, type NamedArrayType } from './safetensors.ts';
 
 /** PyTorch's own bound on dimensions. */
@@ -35,7 +35,7 @@ export class StorageSlice extends PickleObject {
   ) {
     super();
     if (start + count > storage.count)
-      fail(`a view of elements ${start} to ${start + count} of storage ${storage.key}, which has ${storage.count}`);
+      fail(`a view of elements ${start} to ${start + count} of storage ${shown(storage.key)}, which has ${storage.count}`);
   }
 }
 
@@ -60,7 +60,7 @@ export class TensorView extends PickleObject {
     this.count = shape.includes(0) ? 0 : sides;
     const last = shape.reduce((place, side, k) => place + (side - 1) * strides[k]!, offset);
     if (this.count > 0 && last >= slice.count)
-      fail(`a tensor [${shape.join(', ')}] needs element ${last} of storage ${slice.storage.key}, which has ${slice.count}`);
+      fail(`a tensor [${shape.join(', ')}] needs element ${last} of storage ${shown(slice.storage.key)}, which has ${slice.count}`);
   }
 
   get byteLength(): number {
@@ -99,7 +99,7 @@ function gather(bytes: Uint8Array, start: number, size: number, { shape, strides
 export function arrayOf(tensor: TensorView): NamedArray {
   const { slice, dtype, shape, count } = tensor;
   const { bytes, key } = slice.storage;
-  if (bytes === undefined) return fail(`storage ${key} is not in the file`);
+  if (bytes === undefined) return fail(`storage ${shown(key)} is not in the file`);
   const size = bytesPerElement(dtype);
   const start = slice.start + tensor.offset;
   if (count === 0) return { dtype, shape, data: new Uint8Array() };

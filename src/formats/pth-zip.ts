@@ -4,7 +4,7 @@
  * (zip64). Every place is judged before it is read; a record is a view of the file's own bytes, so that no archive expands.
  */
 import { crc32 } from './crc32.ts';
-import { fail } from './pth-pickle.ts';
+import { fail, shown } from './pth-pickle.ts';
 
 const LOCAL = { signature: 0x04034b50, bytes: 30 };
 const ENTRY = { signature: 0x02014b50, bytes: 46 };
@@ -98,9 +98,9 @@ function entryAt(reader: Reader, at: number): { entry: Entry; next: number } {
   const fields = [reader.uint32(at + 24), reader.uint32(at + 20), reader.uint32(at + 42)];
   const [size, compressed, offset] = wide(reader, nameEnd, extraEnd, fields) as [number, number, number];
   const method = reader.uint16(at + 10);
-  if (reader.uint16(at + 8) & ENCRYPTED) fail(`its record ${name} is encrypted`);
-  if (method !== 0) fail(`its record ${name} is compressed (method ${method}); allowed: stored records, as torch.save writes them`);
-  if (compressed !== size) damaged(`record ${name} has two sizes`);
+  if (reader.uint16(at + 8) & ENCRYPTED) fail(`its record ${shown(name)} is encrypted`);
+  if (method !== 0) fail(`its record ${shown(name)} is compressed (method ${method}); allowed: stored records, as torch.save writes them`);
+  if (compressed !== size) damaged(`record ${shown(name)} has two sizes`);
   return { entry: { name, crc: reader.uint32(at + 16), size, offset }, next: extraEnd + reader.uint16(at + 32) };
 }
 
@@ -123,9 +123,10 @@ export class PthArchive {
       const { entry, next } = entryAt(this.#reader, at);
       const slash = entry.name.indexOf('/') + 1;
       folder ??= entry.name.slice(0, slash);
-      if (slash === 0 || entry.name.slice(0, slash) !== folder) fail(`its record ${entry.name} is not in its folder ${folder}`);
+      if (slash === 0 || entry.name.slice(0, slash) !== folder)
+        fail(`its record ${shown(entry.name)} is not in its folder ${shown(folder)}`);
       const path = entry.name.slice(slash);
-      if (this.#entries.has(path)) damaged(`record ${path} stands there twice`);
+      if (this.#entries.has(path)) damaged(`record ${shown(path)} stands there twice`);
       this.#entries.set(path, entry);
       at = next;
     }
@@ -138,13 +139,13 @@ export class PthArchive {
     if (!entry) return undefined;
     const { offset, size, crc } = entry;
     const reader = this.#reader;
-    if (reader.uint32(offset) !== LOCAL.signature) return damaged(`record ${path} has no header at byte ${offset}`);
+    if (reader.uint32(offset) !== LOCAL.signature) return damaged(`record ${shown(path)} has no header at byte ${offset}`);
     const start = offset + LOCAL.bytes + reader.uint16(offset + 26) + reader.uint16(offset + 28);
-    if (start + size > this.#directory.start) return damaged(`record ${path} reaches into the directory`);
+    if (start + size > this.#directory.start) return damaged(`record ${shown(path)} reaches into the directory`);
     const data = reader.slice(start, size);
     this.#bytesRead += size;
     if (this.#bytesRead > reader.bytes.length) return damaged('its records overlap');
-    if (crc32(data) !== crc) return damaged(`the checksum of record ${path} is another than the archive says`);
+    if (crc32(data) !== crc) return damaged(`the checksum of record ${shown(path)} is another than the archive says`);
     return data;
   }
 }

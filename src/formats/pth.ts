@@ -6,7 +6,7 @@ import { CheckpointError } from '../base/errors.ts';
 import { chooseWeights } from './pth-checkpoint.ts';
 import { checkpointBuilder } from './pth-globals.ts';
 import { LEGACY_START, readLegacy } from './pth-legacy.ts';
-import { fail, type PickleValue, unpickle } from './pth-pickle.ts';
+import { fail, type PickleValue, shown, unpickle } from './pth-pickle.ts';
 import { arrayOf, type Storage, type TensorView } from './pth-tensor.ts';
 import { PthArchive } from './pth-zip.ts';
 import type { NamedArray } from './safetensors.ts';
@@ -43,9 +43,11 @@ function readZip(bytes: Uint8Array): PickleValue {
   const { value, end } = unpickle(pickle, 0, checkpointBuilder(storages));
   if (end !== pickle.length) fail(`${pickle.length - end} bytes follow the end of its pickle`);
   for (const storage of storages.values()) {
-    const data = archive.read(`data/${storage.key}`) ?? fail(`storage ${storage.key} is not in the file`);
+    const data = archive.read(`data/${storage.key}`) ?? fail(`storage ${shown(storage.key)} is not in the file`);
     if (data.length !== storage.byteLength)
-      fail(`storage ${storage.key} has ${data.length} bytes; ${storage.count} elements of ${storage.dtype} take ${storage.byteLength}`);
+      fail(
+        `storage ${shown(storage.key)} has ${data.length} bytes; ${storage.count} elements of ${storage.dtype} take ${storage.byteLength}`,
+      );
     storage.bytes = data;
   }
   return value;

@@ -30,11 +30,14 @@ export function openDevice(config: Pick<Config, 'device' | 'threads'>): Device {
 /** Iterations at the start of a run of this length that learn from labelled images alone. */
 export const burnInIterations = ({ train }: Config, iterations: number): number => Math.floor(train.burn_in * iterations);
 
-/** The network that a configuration describes. */
+/** Whether `model.stem` means anything to a backbone. */
+export const hasStems = (backbone: Config['model']['backbone']): boolean => backbone.startsWith('resnet');
+
+/** The network that a configuration describes. A stem that no pretrained file has decided (`settle`) is the published one. */
 export const modelOf = ({ model }: Config, classes: number): ModelOptions => ({
   backbone: model.backbone,
   classes,
-  stem: model.stem,
+  stem: model.stem === 'auto' ? 'deep' : model.stem,
   outputStride: model.output_stride,
   decoderChannels: model.decoder_channels,
 });

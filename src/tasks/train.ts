@@ -11,6 +11,7 @@ import { loadLatest, noProgress, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
+import { settle } from './settle.ts';
 import { burnInIterations, datasetOf, describeData, modelOf, openDevice, viewingOf } from './shared.ts';
 import type { TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
@@ -77,7 +78,8 @@ function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' |
  * @throws ConfigError, DataError, CheckpointError, TorchError: nothing already saved is lost then.
  */
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
-  const { config, out, reporter, signal } = options;
+  const { out, reporter, signal } = options;
+  const config = settle(options.config, out, options.resume && !hooks.replace);
   const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
   if (state === 'finished') {
     const iterations = RunFolder.open(out).manifest?.sessions.at(-1)?.to ?? 0;
