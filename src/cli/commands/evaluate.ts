@@ -51,7 +51,7 @@ export function addEvaluate(program: Command, context: Context): void {
     .option('--json', 'print {"miou", "iou": {class: value}, "images"} on stdout, all else on stderr')
     .addHelpText(
       'after',
-      '\nExamples:\n  dssn evaluate --run runs/camvid\n  dssn evaluate --run runs/camvid --weights latest --json\n  dssn evaluate --checkpoint published.pth --config configs/camvid.yaml --set data.root=CamVid',
+      '\nExamples:\n  dssn evaluate --run runs/camvid\n  dssn evaluate --run runs/camvid --weights latest --json\n  dssn evaluate --checkpoint published.pth --config mine.yaml --set model.backbone=resnet101',
     )
     .action(async (options: Options) => {
       const source = await sourceOf(options);

@@ -26,7 +26,7 @@ export function addPredict(program: Command, context: Context): void {
     .option('--json', 'print a line {"image", "mask", "overlay"} for each image on stdout, all else on stderr')
     .addHelpText(
       'after',
-      '\nExamples:\n  dssn predict --run runs/camvid --out predictions street.png\n  dssn predict --checkpoint runs/camvid/best/student.safetensors --out predictions photos/\n  dssn predict --checkpoint published.pth --config configs/camvid.yaml --out predictions street.png',
+      '\nExamples:\n  dssn predict --run runs/camvid --out predictions street.png\n  dssn predict --checkpoint runs/camvid/best/student.safetensors --out predictions photos/\n  dssn predict --checkpoint published.pth --config mine.yaml --out predictions street.png',
     )
     .hook('preAction', needs('out'))
     .action(async (inputs: string[], options: Options) => {
