@@ -1,5 +1,6 @@
 /** Parsers of option values; commander prints what they throw, with the option's name. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { ConfigError } from '../base/errors.ts';
 
 /** An integer of at least `least`. */
 export function integer(least: number): (text: string) => number {
@@ -36,4 +37,23 @@ export function needs(...names: readonly string[]): (command: Command) => void {
       }
     }
   };
+}
+
+/** Where weights come from: a run's, or a file's. */
+export interface WeightsSource {
+  readonly run?: string;
+  readonly checkpoint?: string;
+  readonly weights?: string;
+  readonly config?: string;
+  readonly set?: readonly string[];
+}
+
+/** Exactly one of --run and --checkpoint; --weights with --run alone, --config and --set with --checkpoint alone. */
+export function checkSource({ run, checkpoint, weights, config, set }: WeightsSource): void {
+  if ((run === undefined) === (checkpoint === undefined))
+    throw new ConfigError(`exactly one of --run and --checkpoint must be given; ${run === undefined ? 'neither is' : 'both are'}`);
+  if (checkpoint !== undefined && weights !== undefined)
+    throw new ConfigError('--weights chooses among the weights of --run; --checkpoint is a file of weights itself');
+  if (run !== undefined && config !== undefined) throw new ConfigError('--config goes with --checkpoint; a run has its own configuration');
+  if (set !== undefined && config === undefined) throw new ConfigError('--set overrides keys of --config, which is not given');
 }

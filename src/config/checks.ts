@@ -31,12 +31,12 @@ export function checkTogether(config: Config): Problem[] {
   const problems: Problem[] = [];
   if (config.model.backbone === 'xception')
     for (const [key, only] of [
-      ['stem', 'deep'],
-      ['output_stride', 16],
+      ['stem', ['auto', 'deep']],
+      ['output_stride', [16]],
     ] as const) {
       const got = config.model[key];
-      if (got !== only)
-        problems.push({ path: ['model', key], message: `got ${JSON.stringify(got)}; allowed with xception: ${only}, the default` });
+      if (!(only as readonly unknown[]).includes(got))
+        problems.push({ path: ['model', key], message: `got ${JSON.stringify(got)}; allowed with xception: ${only.join(', ')}` });
     }
   const { classes, palette, label_map } = config.data;
   if (palette && !classes)

@@ -109,7 +109,7 @@ export function loadConfig(file: string, overrides: readonly string[] = []): Con
     throw new ConfigError(`${file}: cannot be read: ${messageOf(error)}${neighbour(file)}`, { cause: error });
   }
   const config = parseConfig(text, file, overrides);
-  const pretrained = config.pretrained === null ? null : path.resolve(config.pretrained);
+  const pretrained = config.pretrained === null || config.pretrained === 'auto' ? config.pretrained : path.resolve(config.pretrained);
   return deepFreeze({ ...config, pretrained, data: { ...config.data, root: path.resolve(config.data.root) } });
 }
 

@@ -16,9 +16,9 @@ const model = z.strictObject({
     'The encoder (SPEC 2). resnet10, resnet18 and resnet34 have basic blocks and are meant for CPUs and quick runs; xception is the Aligned Xception-65 of the COCO settings.',
   ),
   stem: field(
-    z.enum(['deep', 'standard']).default('deep'),
-    'deep, standard',
-    "First layers: deep = three 3x3 convolutions, as published; standard = torchvision's one 7x7, so that its ImageNet weights load. xception has a stem of its own: leave this at deep.",
+    z.enum(['deep', 'standard', 'auto']).default('auto'),
+    'deep, standard, auto',
+    "First layers of a ResNet: deep = three 3x3 convolutions, as published; standard = torchvision's one 7x7, so that its ImageNet weights load; auto = that of the pretrained file, by its keys, and deep without one. xception has a stem of its own. A run's config.json holds which it was.",
   ),
   output_stride: field(
     z.union([z.literal(16), z.literal(8)]).default(16),
@@ -261,8 +261,8 @@ export const writtenSchema = z.strictObject({
   ),
   pretrained: field(
     text.nullable().default(null),
-    'null or a .safetensors file of backbone weights',
-    'Initial weights of the backbone; null = drawn from the seed (SPEC 2).',
+    'null, auto, or a .pth or .safetensors file of backbone weights',
+    "Initial weights of the backbone (SPEC 2); null = drawn from the seed; auto = pretrained/BACKBONE.pth or .safetensors, below the working directory, then below data.root. A run's config.json holds which file it was; resuming does not read it again.",
   ),
   model,
   data,

@@ -8,9 +8,8 @@
  * Source: https://huggingface.co/docs/safetensors (format). A header is judged before anything is allocated for it, so a
  * hostile file costs no more memory than its own size.
  */
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { CheckpointError, messageOf } from '../base/errors.ts';
+import { readFully, replaceFile, withFile } from './files.ts';
 
 /** Element types of the format and their sizes in bytes. */
 const BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
@@ -33,8 +32,6 @@ export interface SafetensorsFile {
 /** The reference implementation's bound on the header's length, in bytes. */
 const MAX_HEADER_BYTES = 100_000_000;
 const METADATA_KEY = '__metadata__';
-/** Linux moves at most 2^31 - 4096 bytes a call. */
-const CHUNK_BYTES = 1 << 30;
 
 interface Entry {
   readonly name: string;
@@ -44,25 +41,12 @@ interface Entry {
   readonly end: number;
 }
 
+/** Bytes that one element of this type takes. */
+export const bytesPerElement = (dtype: NamedArrayType): number => BYTES[dtype];
+
 /** Bytes that an array of this type and shape takes. */
 export function byteLengthOf(dtype: NamedArrayType, shape: readonly number[]): number {
   return shape.reduce((product, side) => product * side, BYTES[dtype]);
-}
-
-/** Fills `target` from `position` on; false where the file ends too early. */
-function readFully(descriptor: number, target: Uint8Array, position: number): boolean {
-  let done = 0;
-  while (done < target.length) {
-    const read = readSync(descriptor, target, done, Math.min(CHUNK_BYTES, target.length - done), position + done);
-    if (read === 0) return false;
-    done += read;
-  }
-  return true;
-}
-
-function writeFully(descriptor: number, source: Uint8Array): void {
-  let done = 0;
-  while (done < source.length) done += writeSync(descriptor, source, done, Math.min(CHUNK_BYTES, source.length - done));
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -124,8 +108,7 @@ function parseHeader(text: string, dataBytes: number): { entries: Entry[]; metad
 }
 
 /** Header and arrays of an open file; throws a plain Error with the reason. */
-function readOpen(descriptor: number): SafetensorsFile {
-  const size = fstatSync(descriptor).size;
+function readOpen(descriptor: number, size: number): SafetensorsFile {
   const prefix = new Uint8Array(8);
   if (!readFully(descriptor, prefix, 0)) throw new Error(`${size} bytes are too few for the 8-byte header length`);
   const headerBytes = Number(new DataView(prefix.buffer).getBigUint64(0, true));
@@ -154,19 +137,13 @@ function readOpen(descriptor: number): SafetensorsFile {
  * @throws CheckpointError that names the file, where it cannot be read, is cut short, or its header contradicts itself.
  */
 export function readSafetensors(path: string): SafetensorsFile {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'r');
-  } catch (cause) {
-    throw new CheckpointError(`${path}: cannot be opened (${messageOf(cause)})`, { cause });
-  }
-  try {
-    return readOpen(descriptor);
-  } catch (cause) {
-    throw new CheckpointError(`${path}: not a usable safetensors file: ${messageOf(cause)}`, { cause });
-  } finally {
-    closeSync(descriptor);
-  }
+  return withFile(path, (descriptor, size) => {
+    try {
+      return readOpen(descriptor, size);
+    } catch (cause) {
+      throw new CheckpointError(`${path}: not a usable safetensors file: ${messageOf(cause)}`, { cause });
+    }
+  });
 }
 
 /** The header's bytes, padded with spaces so that the data begin at a multiple of 8. */
@@ -202,8 +179,8 @@ function checkArrays(path: string, arrays: readonly (readonly [string, NamedArra
 }
 
 /**
- * Writes a file as a whole or not at all: a temporary file beside it, fsync, rename. Arrays of wider elements come first, so
- * that each begins at a multiple of its element size; within a size the given order stays.
+ * Writes a file as a whole or not at all. Arrays of wider elements come first, so that each begins at a multiple of its
+ * element size; within a size the given order stays.
  * @throws CheckpointError that names the file, where it cannot be written or an array does not fit its shape.
  */
 export function writeSafetensors(
@@ -216,41 +193,5 @@ export function writeSafetensors(
   const header = headerOf(arrays, metadata);
   const prefix = new Uint8Array(8);
   new DataView(prefix.buffer).setBigUint64(0, BigInt(header.length), true);
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    const descriptor = openSync(temporary, 'w');
-    try {
-      writeFully(descriptor, prefix);
-      writeFully(descriptor, header);
-      for (const [, { data }] of arrays) writeFully(descriptor, data);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(temporary, path);
-    syncFolder(dirname(path));
-  } catch (cause) {
-    remove(temporary);
-    throw new CheckpointError(`${path}: cannot be written (${messageOf(cause)})`, { cause });
-  }
-}
-
-/** Removes what a failed write left; the failure itself is the news, not that nothing was there. */
-function remove(path: string): void {
-  try {
-    rmSync(path, { force: true });
-  } catch {
-    // Its folder is not a folder: the caller's error says so.
-  }
-}
-
-/** Makes a rename last through a power cut. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
+  replaceFile(path, [prefix, header, ...arrays.map(([, { data }]) => data)]);
 }

@@ -1,31 +1,39 @@
-/** `dssn evaluate`: mIoU of a run's weights on a list of images. */
+/** `dssn evaluate`: mIoU of a run's weights, or of a checkpoint's, on a list of images. */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { CheckpointError, DataError } from '../base/errors.ts';
+import { ConfigError, DataError } from '../base/errors.ts';
+import type { Config } from '../config/schema.ts';
 import { loadSplit, readList } from '../data/lists.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import { RunFolder } from '../runs/folder.ts';
 import { evaluateNetworks } from '../train/evaluate.ts';
-import { openNetwork } from '../train/weights.ts';
 import { datasetOf, openDevice, viewingOf, withLabels } from './shared.ts';
 import type { EvaluateOptions, EvaluateResult } from './types.ts';
+import { type OpenedWeights, openCheckpoint, openRunWeights } from './weights.ts';
+
+/** The configuration and the file of weights that the options name, and how the file is opened. */
+function sourceOf(options: EvaluateOptions): { config: Config; weights: string; open: () => OpenedWeights } {
+  if ('checkpoint' in options) {
+    const { checkpoint, config } = options;
+    if (!existsSync(checkpoint)) throw new ConfigError(`--checkpoint: ${checkpoint} is not there`);
+    return { config, weights: checkpoint, open: () => openCheckpoint(checkpoint, config) };
+  }
+  const run = RunFolder.open(options.run);
+  const weights = run.weightsFile(options.weights);
+  return { config: run.config, weights, open: () => openRunWeights(weights, run, { sameClasses: true }) };
+}
 
 /**
- * Evaluates on the run's own validation list, or on another list and root.
+ * Evaluates on the validation list of the run or of the configuration, or on another list and root.
  * @throws CheckpointError for a run without such weights, or for weights of other classes; DataError for images that cannot be used;
  * the signal's reason when it aborts.
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult> {
   const { reporter } = options;
-  const run = RunFolder.open(options.run);
-  const { config } = run;
-  const weights = run.weightsFile(options.weights);
+  const { config, weights, open } = sourceOf(options);
   const device = openDevice({ device: options.device ?? 'auto', threads: config.threads });
   const { dataset, labelMap } = datasetOf(config);
-  const { network, data } = openNetwork(weights);
-  if (data.classes.join() !== dataset.classes.join())
-    throw new CheckpointError(
-      `${weights} knows ${data.classes.length} classes (${data.classes.join(', ')}), the data of ${options.run} have ${dataset.classes.length} (${dataset.classes.join(', ')}); allowed: weights for the same classes`,
-    );
+  const { network, data } = open();
   network.to(device);
   const root = options.data === undefined ? config.data.root : resolve(options.data);
   const listed =

@@ -11,6 +11,7 @@ import { predictImage } from '../train/evaluate.ts';
 import { openNetwork } from '../train/weights.ts';
 import { openDevice, viewingOf } from './shared.ts';
 import type { Prediction, PredictOptions, PredictResult } from './types.ts';
+import { type OpenedWeights, openCheckpoint, openRunWeights } from './weights.ts';
 
 const imageEndings = ['.jpg', '.jpeg', '.png'];
 
@@ -61,12 +62,14 @@ function inputsOf(paths: readonly string[], out: string): Input[] {
   return inputs;
 }
 
-function weightsOf(options: PredictOptions): string {
-  if (options.checkpoint !== undefined) {
-    if (!existsSync(options.checkpoint)) throw new ConfigError(`--checkpoint: ${options.checkpoint} is not there`);
-    return options.checkpoint;
+/** The network, and how to feed it: of a run, of a checkpoint on a configuration's data, or of a file that says both itself. */
+function openOf({ checkpoint, config, run, weights }: PredictOptions): OpenedWeights {
+  if (checkpoint !== undefined) {
+    if (!existsSync(checkpoint)) throw new ConfigError(`--checkpoint: ${checkpoint} is not there`);
+    return config ? openCheckpoint(checkpoint, config) : openNetwork(checkpoint);
   }
-  return RunFolder.open(options.run!).weightsFile(options.weights);
+  const folder = RunFolder.open(run!);
+  return openRunWeights(folder.weightsFile(weights), folder, { sameClasses: false });
 }
 
 /** Writes `NAME.png` (class indices with the palette) and `NAME-overlay.png` for every image. */
@@ -74,7 +77,7 @@ export async function predict(options: PredictOptions): Promise<PredictResult> {
   const { out, reporter, signal } = options;
   const inputs = inputsOf(options.inputs, out);
   const device = openDevice({ device: options.device ?? 'auto', threads: 'auto' });
-  const { network, data } = openNetwork(weightsOf(options));
+  const { network, data } = openOf(options);
   network.to(device);
   const viewing = { ...viewingOf(data, options.tta, device), mode: data.mode === 'center_crop' ? ('original' as const) : data.mode };
   const samples = inputs.map(({ file, mask }): Sample => ({ id: mask, image: file }));

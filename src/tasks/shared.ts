@@ -18,12 +18,8 @@ export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: Uint8
   return { dataset, labelMap: labelTable(dataset) };
 }
 
-const modeOf = (config: Config, { evalMode }: Dataset): EvalMode => (config.eval.mode === 'auto' ? evalMode : config.eval.mode);
-
-/** The configuration with the dataset's own evaluation mode where it says `auto`: what a run writes down. */
-export function settled(config: Config): Config {
-  return { ...config, eval: { ...config.eval, mode: modeOf(config, datasetOf(config).dataset) } };
-}
+/** How validation images are seen: as the configuration says, else as the dataset does. */
+export const modeOf = (config: Config, { evalMode }: Dataset): EvalMode => (config.eval.mode === 'auto' ? evalMode : config.eval.mode);
 
 /**
  * Samples that need labels, each with the label map that is there; says so where these are not the listed ones.
@@ -58,11 +54,14 @@ export function openDevice(config: Pick<Config, 'device' | 'threads'>): Device {
 /** Iterations at the start of a run of this length that learn from labelled images alone. */
 export const burnInIterations = ({ train }: Config, iterations: number): number => Math.floor(train.burn_in * iterations);
 
-/** The network that a configuration describes. */
+/** Whether `model.stem` means anything to a backbone. */
+export const hasStems = (backbone: Config['model']['backbone']): boolean => backbone.startsWith('resnet');
+
+/** The network that a configuration describes. A stem that no pretrained file has decided (`settle`) is the published one. */
 export const modelOf = ({ model }: Config, classes: number): ModelOptions => ({
   backbone: model.backbone,
   classes,
-  stem: model.stem,
+  stem: model.stem === 'auto' ? 'deep' : model.stem,
   outputStride: model.output_stride,
   decoderChannels: model.decoder_channels,
   asppDropout: model.aspp_dropout,

@@ -10,7 +10,8 @@ import { type Device, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress } from '../train/checkpoint.ts';
 import { learnPhase, lengthOf, type Phase, type Session, samplesOf, type TrainHooks } from './phase.ts';
 import { roundsOf, selfTrain } from './self-training.ts';
-import { datasetOf, openDevice, settled, withLabels } from './shared.ts';
+import { settle } from './settle.ts';
+import { datasetOf, openDevice, withLabels } from './shared.ts';
 import type { Reporter, TrainOptions, TrainResult } from './types.ts';
 import { VERSION } from './version.ts';
 
@@ -52,7 +53,7 @@ function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' |
  */
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
   const { out, reporter, signal } = options;
-  const config = settled(options.config);
+  const config = settle(options.config, out, options.resume && !hooks.replace);
   const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
   if (state === 'finished') {
     const iterations = RunFolder.open(out).manifest?.sessions.at(-1)?.to ?? 0;

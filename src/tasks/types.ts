@@ -70,20 +70,32 @@ export interface TrainResult {
 /** `--weights`: one of a run's four, or a file. */
 export type WeightsChoice = 'teacher-best' | 'best' | 'teacher-latest' | 'latest' | (string & {});
 
-export interface EvaluateOptions extends TaskOptions {
-  readonly run: string;
-  /** Default: teacher-best, else best. */
-  readonly weights?: WeightsChoice;
+interface EvaluateSettings extends TaskOptions {
   readonly tta: boolean;
   /** What of an image the network sees (SPEC section 7); by default as in training. */
   readonly mode?: EvaluateResult['mode'];
   /** Another root than the run's. */
   readonly data?: string;
-  /** Another list than the validation list of the run's dataset. */
+  /** Another list than the validation list of the dataset. */
   readonly list?: string;
   /** `auto` by default: the first GPU if there is one, else the CPU. */
   readonly device?: string;
 }
+
+interface OfRun {
+  readonly run: string;
+  /** Default: teacher-best, else best. */
+  readonly weights?: WeightsChoice;
+}
+
+interface OfCheckpoint {
+  /** A .pth or .safetensors file of a whole network's weights. */
+  readonly checkpoint: string;
+  /** Tells the data, their classes, and how images are seen; what it says of the network must be so in the file. */
+  readonly config: Config;
+}
+
+export type EvaluateOptions = EvaluateSettings & (OfRun | OfCheckpoint);
 
 export interface EvaluateResult extends Required<Scores> {
   readonly images: number;
@@ -98,6 +110,8 @@ export interface PredictOptions extends TaskOptions {
   /** Exactly one of `run` and `checkpoint` is given. */
   readonly run?: string;
   readonly checkpoint?: string;
+  /** With `checkpoint`: classes, palette and mode, which a .pth file does not hold. */
+  readonly config?: Config;
   readonly weights?: WeightsChoice;
   readonly out: string;
   /** Images, and folders whose images are all taken. */
@@ -116,6 +130,27 @@ export interface Prediction {
 
 export interface PredictResult {
   readonly predictions: readonly Prediction[];
+}
+
+export interface ConvertOptions {
+  /** A .pth or .safetensors file. */
+  readonly input: string;
+  /** The file to write, in the format of its ending. */
+  readonly output: string;
+  /** Replace an output that is there. */
+  readonly force: boolean;
+}
+
+/** Names as in the JSON. */
+export interface ConvertResult {
+  readonly input: string;
+  readonly output: string;
+  readonly format: 'pth' | 'safetensors';
+  /** The entry of the checkpoint that was taken; null where the file is the state dict itself. */
+  readonly entry: string | null;
+  readonly tensors: number;
+  /** What the input holds beside them: numbers with their value, all else null. */
+  readonly left_out: Readonly<Record<string, number | null>>;
 }
 
 export interface QuickstartOptions extends TaskOptions {

@@ -1,12 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CheckpointError } from '../base/errors.ts';
-import { DeepLabV3Plus } from '../models/index.ts';
+import { writePthFile } from '../formats/weights-file.ts';
+import { DeepLabV3Plus, inferModel } from '../models/index.ts';
 import { liveTensors, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts';
-import { loadPretrained } from './pretrained.ts';
-import { type DataDescription, loadNetwork, openNetwork, saveNetwork, saveTensors, withTensors } from './weights.ts';
+import { findPretrained, isIgnored, loadPretrained, stemOf } from './pretrained.ts';
+import { arraysOf, type DataDescription, loadNetwork, openNetwork, saveNetwork, saveTensors, withTensors } from './weights.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'dssn-weights-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -33,6 +34,19 @@ const build = (seed = 1) =>
   }).initialise(seed);
 const bytes = (t: Tensor) => Buffer.from(t.toBytes()).toString('base64');
 const state = (network: DeepLabV3Plus) => new Map([...network.stateDict()].map(([name, t]) => [name, bytes(t)]));
+
+const refused = (name: string, open: () => unknown, ...patterns: RegExp[]) => {
+  const before = liveTensors();
+  let thrown: unknown;
+  try {
+    open();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(CheckpointError);
+  for (const pattern of [new RegExp(name), ...patterns]) expect((thrown as Error).message).toMatch(pattern);
+  return liveTensors() - before;
+};
 
 describe('saveNetwork and openNetwork', () => {
   const network = build();
@@ -75,18 +89,6 @@ describe('saveNetwork and openNetwork', () => {
     });
   });
 
-  const refused = (name: string, open: () => unknown, ...patterns: RegExp[]) => {
-    const before = liveTensors();
-    let thrown: unknown;
-    try {
-      open();
-    } catch (error) {
-      thrown = error;
-    }
-    expect(thrown).toBeInstanceOf(CheckpointError);
-    for (const pattern of [new RegExp(name), ...patterns]) expect((thrown as Error).message).toMatch(pattern);
-    return liveTensors() - before;
-  };
   const written = (name: string, metadata: Record<string, string>) => {
     using _ = scope();
     saveTensors(file(name), [['x', tensor(Float32Array.of(1))]], metadata);
@@ -177,8 +179,101 @@ describe('loadPretrained', () => {
     const load = () => loadPretrained(file('wrong.safetensors'), network);
     expect(load).toThrow(CheckpointError);
     expect(load).toThrow(/wrong\.safetensors .*1 missing: conv1\.weight; 1 unexpected: head\.bias/);
-    expect(() => loadPretrained(file('nowhere.pth'), network)).toThrow(/pretrained: .*nowhere\.pth is not there/);
+    const absent = () => loadPretrained(file('nowhere.pth'), network);
+    expect(absent).toThrow(/pretrained: .*nowhere\.pth is not there; such files come from torchvision .*UniMatch's and ST\+\+'s READMEs/);
     writeFileSync(file('there.pth'), 'PK');
-    expect(() => loadPretrained(file('there.pth'), network)).toThrow(/there\.pth: PyTorch's own .* not read yet; allowed: a \.safetensors/);
+    expect(() => loadPretrained(file('there.pth'), network)).toThrow(CheckpointError);
+  });
+
+  it('takes a .pth, of backbones and of whole checkpoints', () => {
+    using _ = scope();
+    const plain = backbone().filter(([name]) => !name.endsWith('num_batches_tracked'));
+    writePthFile(file('imagenet.pth'), arraysOf([...plain, ['fc.bias', tensor(Float32Array.of(1))]]));
+    writePthFile(file('whole.pth'), arraysOf([...source.stateDict()].map(([name, t]) => [`module.${name}`, t] as const)));
+    for (const name of ['imagenet.pth', 'whole.pth']) {
+      const network = build(1);
+      loadPretrained(file(name), network);
+      for (const [key, t] of plain) expect(bytes(network.backbone.stateDict().get(key)!), `${name} ${key}`).toBe(bytes(t));
+      expect(stemOf(file(name))).toBe('standard');
+      network.free();
+    }
+    saveTensors(file('deep.safetensors'), [['conv1.0.weight', tensor(Float32Array.of(1))]], {});
+    expect(stemOf(file('deep.safetensors'))).toBe('deep');
+    expect(() => stemOf(file('absent.pth'))).toThrow(/absent\.pth is not there; such files come from/);
+  });
+
+  it('passes over classifiers, and over the leftovers in files of Xception alone', () => {
+    const keys = ['fc.weight', 'conv1.weight', 'bn1.num_batches_tracked', 'block1.rep.itr', 'x.tmp', 'xfc.weight'];
+    expect(keys.filter((key) => isIgnored('resnet50', key))).toEqual(['fc.weight']);
+    expect(keys.filter((key) => isIgnored('xception', key))).toEqual(['fc.weight', 'bn1.num_batches_tracked', 'block1.rep.itr', 'x.tmp']);
+  });
+
+  it('auto: pretrained/BACKBONE.pth or .safetensors, below the working directory, then the root', () => {
+    const found = () => findPretrained('resnet18', folder);
+    expect(found).toThrow(
+      /auto found no weights of resnet18; looked for \S+\/pretrained\/resnet18\.pth, \S+resnet18\.safetensors, \S+\/dssn-weights-\S+\/pretrained\/resnet18\.pth, \S+; such files come from/,
+    );
+    mkdirSync(file('pretrained'));
+    for (const ending of ['safetensors', 'pth']) {
+      writeFileSync(file(`pretrained/resnet18.${ending}`), '');
+      expect(found()).toBe(file(`pretrained/resnet18.${ending}`));
+    }
+  });
+});
+
+describe('a file that does not say what network it is of', () => {
+  const assumed = { data, outputStride: 8 } as const;
+  it.each([
+    ['resnet10', 'deep', 3, 16],
+    ['resnet18', 'standard', 2, 32],
+    ['resnet34', 'deep', 2, 8],
+    ['resnet50', 'standard', 2, 8],
+    ['resnet50', 'deep', 2, 8],
+    ['resnet101', 'deep', 21, 256],
+  ] as const)('%s with the %s stem is known by its keys and shapes', (backbone, stem, classes, decoderChannels) => {
+    using _ = scope();
+    const network = new DeepLabV3Plus({ backbone, stem, classes, decoderChannels });
+    const shapes = new Map([...network.stateDict()].map(([name, t]) => [name, t.shape] as const));
+    expect(inferModel(shapes, 'x')).toEqual({ backbone, stem, classes, decoderChannels });
+    for (const name of [...shapes.keys()].filter((key) => key.endsWith('num_batches_tracked'))) shapes.delete(name);
+    expect(inferModel(shapes, 'x')).toEqual({ backbone, stem, classes, decoderChannels });
+  });
+
+  it('is opened with what is assumed of it, .pth and .safetensors, in half precision too', () => {
+    using _ = scope();
+    const network = build(3);
+    const halves = [...network.stateDict()].map(([name, t]) => [name, t.dtype === 'float32' ? t.to('float16') : t] as const);
+    writePthFile(file('bare.pth'), arraysOf(halves));
+    saveTensors(file('bare.safetensors'), halves, {});
+    for (const name of ['bare.pth', 'bare.safetensors']) {
+      const opened = openNetwork(file(name), assumed);
+      expect([opened.network.options, opened.data]).toEqual([{ ...network.options, outputStride: 8 }, data]);
+      for (const [key, t] of halves)
+        expect(ops.equal(opened.network.stateDict().get(key)!, t.to(t.dtype === 'float16' ? 'float32' : t.dtype)), key).toBe(true);
+      opened.network.free();
+      expect(() => openNetwork(file(name))).toThrow(/its metadata say nothing of 'model'.*with --config FILE/);
+    }
+  });
+
+  it('is refused where it is of no network that is known, and nothing is left behind', () => {
+    using _ = scope();
+    const state = [...build(3).stateDict()];
+    const write = (name: string, change: (key: string) => string | undefined) => {
+      const changed = state.flatMap(([key, t]) => (change(key) === undefined ? [] : [[change(key)!, t] as const]));
+      saveTensors(file(name), changed, {});
+    };
+    write('odd.safetensors', (key) => key.replace('layer3', 'stage3'));
+    write('backbone.safetensors', (key) => (key.startsWith('backbone.') ? key.slice('backbone.'.length) : undefined));
+    write('headless.safetensors', (key) => (key.startsWith('head.b0') ? undefined : key));
+    const open = (name: string) => () => openNetwork(file(name), assumed);
+    expect(
+      refused(
+        'odd',
+        open('odd.safetensors'),
+        /none of resnet10, .*nearest is resnet18 with the standard stem, of which \d+ keys differ: layer3|stage3/,
+      ),
+    ).toBe(0);
+    expect(refused('backbone', open('backbone.safetensors'), /no classifier\.weight.*its keys: \S+/)).toBe(0);
+    expect(refused('headless', open('headless.safetensors'), /\d+ missing: head\.b0/)).toBe(0);
   });
 });

@@ -1,11 +1,14 @@
 /**
  * Networks and optimiser state as safetensors. A file of a network says in its metadata which network it is of, so that it can
  * be opened without a configuration: `format` (a version), `model` (JSON: backbone, classes, stem, outputStride, decoderChannels,
- * asppDropout, fuseDropout), and what prediction needs (`classes`, `palette`, `long_side`, ...) as JSON under `data`.
+ * asppDropout, fuseDropout), and what
+ * prediction needs (`classes`, `palette`, `long_side`, ...) as JSON under `data`. Files that say nothing, as PyTorch's checkpoints, are
+ * read too: their network is found from their keys and shapes.
  */
 import { CheckpointError } from '../base/errors.ts';
-import { type NamedArray, type NamedArrayType, readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
-import { backboneNames, DeepLabV3Plus, type ModelOptions } from '../models/index.ts';
+import { type NamedArray, type NamedArrayType, writeSafetensors } from '../formats/safetensors.ts';
+import { readWeightsFile } from '../formats/weights-file.ts';
+import { backboneNames, DeepLabV3Plus, inferModel, type ModelOptions } from '../models/index.ts';
 import { type DType, fromBytes, scope, type Tensor } from '../torch/index.ts';
 
 /** Version of the files' metadata; a program refuses a later one. */
@@ -34,7 +37,8 @@ export interface DataDescription {
   readonly cropSize: number;
 }
 
-function* arraysOf(tensors: Iterable<readonly [string, Tensor]>): Iterable<[string, NamedArray]> {
+/** Tensors as files hold them. */
+export function* arraysOf(tensors: Iterable<readonly [string, Tensor]>): Iterable<[string, NamedArray]> {
   for (const [name, tensor] of tensors) yield [name, { dtype: dtypes[tensor.dtype], shape: tensor.shape, data: tensor.toBytes() }];
 }
 
@@ -43,10 +47,10 @@ export function saveTensors(file: string, tensors: Iterable<readonly [string, Te
   writeSafetensors(file, arraysOf(tensors), metadata);
 }
 
-/** Runs `use` with the file's tensors, which are freed afterwards. */
+/** Runs `use` with the tensors of a .safetensors or .pth file (known by its bytes), which are freed afterwards. */
 export function withTensors<T>(file: string, use: (tensors: Map<string, Tensor>, metadata: Readonly<Record<string, string>>) => T): T {
   using _ = scope();
-  const { tensors, metadata } = readSafetensors(file);
+  const { tensors, metadata } = readWeightsFile(file);
   return use(new Map([...tensors].map(([name, { dtype, shape, data }]) => [name, fromBytes(data, dtypeOf.get(dtype)!, shape)])), metadata);
 }
 
@@ -69,7 +73,10 @@ function entry(file: string, metadata: Readonly<Record<string, string>>, key: st
   try {
     return JSON.parse(metadata[key] ?? '');
   } catch (error) {
-    throw new CheckpointError(`${file}: its metadata say nothing of '${key}': not a file of weights that dssn wrote`, { cause: error });
+    throw new CheckpointError(
+      `${file}: its metadata say nothing of '${key}': not a file of weights that dssn wrote; with --config FILE, which tells the classes, its network is found from its keys`,
+      { cause: error },
+    );
   }
 }
 
@@ -83,13 +90,26 @@ function modelOptions(file: string, value: unknown): ModelOptions {
   return value as ModelOptions;
 }
 
-/** Opens a file of weights by itself: the network, and how to feed it. */
-export function openNetwork(file: string): { network: DeepLabV3Plus; data: DataDescription } {
+/** What a file that says nothing of itself is taken for; its keys and shapes tell all but this. */
+export interface Assumptions {
+  readonly data: DataDescription;
+  readonly outputStride: 8 | 16;
+}
+
+/**
+ * Opens a file of weights: the network, and how to feed it.
+ * @param assumed what is taken for true of a file without our metadata; without it such a file is refused.
+ */
+export function openNetwork(file: string, assumed?: Assumptions): { network: DeepLabV3Plus; data: DataDescription } {
   return withTensors(file, (tensors, metadata) => {
     if (Number(metadata.format) > weightsFormat)
       throw new CheckpointError(`${file}: format ${metadata.format} is later than this program's (${weightsFormat}); use a newer dssn`);
-    const network = new DeepLabV3Plus(modelOptions(file, entry(file, metadata, 'model')));
-    const data = entry(file, metadata, 'data') as DataDescription;
+    const bare = metadata.model === undefined && assumed !== undefined;
+    const options = bare
+      ? { ...inferModel(new Map([...tensors].map(([name, { shape }]) => [name, shape])), file), outputStride: assumed.outputStride }
+      : modelOptions(file, entry(file, metadata, 'model'));
+    const data = bare ? assumed.data : (entry(file, metadata, 'data') as DataDescription);
+    const network = new DeepLabV3Plus(options);
     network.load(tensors, file);
     return { network: network.persist(), data };
   });

@@ -11,14 +11,16 @@ describe('help', () => {
   it('lists every command and ends with 0', async () => {
     const { code, stdout, stderr } = await dssn(['--help']);
     expect([code, stderr]).toEqual([0, '']);
-    for (const command of ['quickstart', 'train', 'evaluate', 'predict', 'doctor', 'bench']) expect(stdout).toContain(`\n  ${command} `);
+    for (const command of ['quickstart', 'train', 'evaluate', 'predict', 'convert', 'doctor', 'bench'])
+      expect(stdout).toContain(`\n  ${command} `);
   });
 
   it.each([
     ['quickstart', ['--out', '--seed', '--json']],
     ['train', ['--config', '--set', '--out', '--resume', '--json']],
-    ['evaluate', ['--run', '--weights', '--tta', '--device', '--data', '--list', '--json']],
-    ['predict', ['--run', '--checkpoint', '--weights', '--out', '--device', '--json']],
+    ['evaluate', ['--run', '--checkpoint', '--config', '--set', '--weights', '--tta', '--device', '--data', '--list', '--json']],
+    ['convert', ['--force', '--json']],
+    ['predict', ['--run', '--checkpoint', '--config', '--set', '--weights', '--out', '--device', '--json']],
     ['doctor', ['--json']],
     ['bench step', ['--backbone', '--nclass', '--crop', '--batch', '--threads', '--bf16', '--iters', '--set', '--json']],
     ['bench loader', ['--crop', '--workers', '--seconds', '--json']],

@@ -145,7 +145,12 @@ describe('training on bad input', () => {
       () => ['train.batch_size=9'],
     ],
     ['a device that is not there', 2, /device: cuda:99 is not there; allowed here: auto, cpu/, () => ['device=cuda:99']],
-    ['a missing file of pretrained weights', 1, /pretrained: \/nowhere\.pth is not there$/, () => ['pretrained=/nowhere.pth']],
+    [
+      'a missing file of pretrained weights',
+      1,
+      /pretrained: \/nowhere\.pth is not there; such files come from/,
+      () => ['pretrained=/nowhere.pth'],
+    ],
     [
       'pretrained weights of another backbone',
       1,

@@ -1,0 +1,93 @@
+/** Files of weights on disk: read in pieces that the system can move at once, replaced as a whole or not at all. */
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { CheckpointError, messageOf } from '../base/errors.ts';
+
+/** Linux moves at most 2^31 - 4096 bytes a call. */
+const CHUNK_BYTES = 1 << 30;
+
+/** Opens a file, runs `use`, and closes it. @throws CheckpointError that names the file, where it cannot be opened. */
+export function withFile<T>(path: string, use: (descriptor: number, size: number) => T): T {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (cause) {
+    throw new CheckpointError(`${path}: cannot be opened (${messageOf(cause)})`, { cause });
+  }
+  try {
+    return use(descriptor, fstatSync(descriptor).size);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Fills `target` from `position` on; false where the file ends too early. */
+export function readFully(descriptor: number, target: Uint8Array, position: number): boolean {
+  let done = 0;
+  while (done < target.length) {
+    const read = readSync(descriptor, target, done, Math.min(CHUNK_BYTES, target.length - done), position + done);
+    if (read === 0) return false;
+    done += read;
+  }
+  return true;
+}
+
+function writeFully(descriptor: number, source: Uint8Array): void {
+  let done = 0;
+  while (done < source.length) done += writeSync(descriptor, source, done, Math.min(CHUNK_BYTES, source.length - done));
+}
+
+/** All bytes of a file. @throws CheckpointError that names the file, where it cannot be read. */
+export function readWhole(path: string): Uint8Array {
+  return withFile(path, (descriptor, size) => {
+    try {
+      const bytes = new Uint8Array(size);
+      if (readFully(descriptor, bytes, 0)) return bytes;
+    } catch (cause) {
+      throw new CheckpointError(`${path}: cannot be read (${messageOf(cause)})`, { cause });
+    }
+    throw new CheckpointError(`${path}: became shorter while it was read`);
+  });
+}
+
+/**
+ * Writes a file as a whole or not at all: a temporary file beside it, fsync, rename. Makes its folder where it is missing.
+ * @throws CheckpointError that names the file, where it cannot be written.
+ */
+export function replaceFile(path: string, pieces: Iterable<Uint8Array>): void {
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const descriptor = openSync(temporary, 'w');
+    try {
+      for (const piece of pieces) writeFully(descriptor, piece);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(temporary, path);
+    syncFolder(dirname(path));
+  } catch (cause) {
+    remove(temporary);
+    throw new CheckpointError(`${path}: cannot be written (${messageOf(cause)})`, { cause });
+  }
+}
+
+/** Removes what a failed write left; the failure itself is the news, not that nothing was there. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its folder is not a folder: the caller's error says so.
+  }
+}
+
+/** Makes a rename last through a power cut. */
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
