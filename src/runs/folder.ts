@@ -11,7 +11,6 @@ import { differences } from './compare.ts';
 import { EventWriter, type LoggedEvent, type RunEvent, readEvents, type WeightsKind } from './events.ts';
 import { lockRun } from './lock.ts';
 import { beginSession, type Manifest, type ManifestInput, replaceJson, type SessionRecord } from './manifest.ts';
-import { migrated } from './migrate.ts';
 import { findWeights, RUN_FORMAT, recoverWeights, removeWeights, replaceWeights, type WeightsMark, weightsKinds } from './weights.ts';
 
 const CONFIG = 'config.json';
@@ -57,7 +56,7 @@ export class RunFolder {
     if (!existsSync(folder)) throw new CheckpointError(`${folder}: no such run folder`);
     if (!statSync(folder).isDirectory()) throw new CheckpointError(`${folder}: not a folder; a run is a folder that dssn train wrote`);
     if (!existsSync(file)) throw new CheckpointError(`${folder}: not a run folder: it holds no ${CONFIG}`);
-    return new RunFolder(folder, parseConfig(migrated(readFileSync(file, 'utf8')), file));
+    return new RunFolder(folder, parseConfig(readFileSync(file, 'utf8'), file));
   }
 
   get manifest(): Manifest | undefined {

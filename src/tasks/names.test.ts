@@ -9,5 +9,5 @@ import { backboneNames } from '../models/index.ts';
 it('the words of the configuration are those of the registries', () => {
   expect([...names.methods]).toEqual(Object.keys(methods));
   expect([...names.backbones]).toEqual(backboneNames);
-  expect(configKeys.find(({ path }) => path === 'select.rule')?.allowed).toBe(selectionRules.join(', '));
+  expect(configKeys.find(({ path }) => path === 'select.rule')?.allowed).toBe(['auto', ...selectionRules].join(', '));
 });
