@@ -85,7 +85,10 @@ const EDGES = [0, 1, 2, 3, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x10000, 0x7
 const MUTATIONS = {
   flip(bytes, draw) {
     const flipped = Buffer.from(bytes);
-    for (let k = draw(1, 8); k > 0 && bytes.length > 0; k--) flipped[draw(0, bytes.length - 1)] ^= 1 << draw(0, 7);
+    for (let k = draw(1, 8); k > 0 && bytes.length > 0; k--) {
+      const place = draw(0, bytes.length - 1);
+      flipped[place] = (flipped[place] ?? 0) ^ (1 << draw(0, 7));
+    }
     return flipped;
   },
   cut: (bytes, draw) => bytes.subarray(0, draw(0, bytes.length)),

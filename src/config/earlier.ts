@@ -11,8 +11,8 @@ export function renameEarlier(raw: Readonly<Record<string, unknown>>): void {
   if (!isTree(train) || !isTree(loss)) return;
   const { ohem_min_kept: perBatch, ...rest } = loss;
   if (typeof perBatch !== 'number' || typeof train.batch_size !== 'number') return;
-  // Where the loss is plain cross entropy the number was the default, which nothing read, and stays the default.
-  const images = loss.labelled === 'ohem' ? train.batch_size * (method === 'supervised' ? 2 : 1) : 1;
+  const images = train.batch_size * (method === 'supervised' ? 2 : 1);
   delete loss.ohem_min_kept;
-  if (rest.ohem_min_kept_per_image === undefined) loss.ohem_min_kept_per_image = perBatch / images;
+  // With plain cross entropy nothing read the number: the default does as well.
+  if (loss.labelled === 'ohem' && rest.ohem_min_kept_per_image === undefined) loss.ohem_min_kept_per_image = perBatch / images;
 }
