@@ -111,12 +111,12 @@ const train = z.strictObject({
   iterations: field(
     integer(1).nullable().default(null),
     'an integer of at least 1 (exactly one of iterations and epochs)',
-    'Length of the run in SGD steps. Runs to be compared are set equal in this.',
+    'Length of the run, of st and stpp of each round, in SGD steps. Runs to be compared are set equal in this.',
   ),
   epochs: field(
     integer(1).nullable().default(null),
     'an integer of at least 1 (exactly one of iterations and epochs)',
-    'Length of the run in passes over the unlabelled list (supervised: the labelled list).',
+    'Length of the run in passes over the unlabelled list (supervised: the labelled list; st and stpp: of each round, over its list).',
   ),
   warmup: field(
     warmup
@@ -129,7 +129,7 @@ const train = z.strictObject({
   burn_in: field(
     z.number().min(0).lt(1).default(0),
     'a number from 0 up to, but not including, 1 (share of the iterations)',
-    'The first part of the run learns as method supervised does, from its doubled labelled batches alone, so that pseudo-labels are worth something when they begin (Liu et al., "Unbiased Teacher", ICLR 2021). A warm-up counts from the start of the run too: a longer burn-in leaves none of it, and the teacher goes on as the EMA that it was. No influence on method supervised. Not published for DSSN.',
+    'The first part of the run learns as method supervised does, from its doubled labelled batches alone, so that pseudo-labels are worth something when they begin (Liu et al., "Unbiased Teacher", ICLR 2021). A warm-up counts from the start of the run too: a longer burn-in leaves none of it, and the teacher goes on as the EMA that it was. No influence on methods supervised, st and stpp. Not published for DSSN.',
   ),
   lr: field(positive, 'a number above 0', 'Base learning rate of the backbone; it falls as (1 - k/T)^power (SPEC 6).'),
   lr_multi: field(
@@ -262,7 +262,7 @@ export const writtenSchema = z.strictObject({
   pretrained: field(
     text.nullable().default(null),
     'null, auto, or a .pth or .safetensors file of backbone weights',
-    "Initial weights of the backbone (SPEC 2); null = drawn from the seed; auto = pretrained/BACKBONE.pth or .safetensors, below the working directory, then below data.root. A run's config.json holds which file it was; resuming does not read it again.",
+    "Initial weights of the backbone (SPEC 2); null = drawn from the seed; auto = pretrained/BACKBONE.pth or .safetensors, below the working directory, then below data.root. A run's config.json holds which file it was; resuming does not read it again, but later rounds of st and stpp do.",
   ),
   model,
   data,

@@ -2,7 +2,8 @@
  * Which part of a checkpoint are the network's weights. A file is a state dict itself, or holds one beside the optimiser, the
  * epoch and scores: `{'model': {...}, 'optimizer': {...}, 'epoch': 12, 'previous_best': 71.25}`.
  */
-import { fail, type PickleDict, type PickleValue, shown } from './pth-pickle.ts';
+import { shown } from '../base/shown.ts';
+import { fail, type PickleDict, type PickleValue } from './pth-pickle.ts';
 import { TensorView } from './pth-tensor.ts';
 
 /** Entries that hold the weights by custom of the field, the first that is there. */

@@ -2,17 +2,8 @@
  * The names of Python's that a checkpoint may hold, and what is built in their place: the closed list. A name that is not here is
  * an error, whatever it is; nothing of Python ever runs.
  */
-import {
-  fail,
-  keyOf,
-  type PickleBuilder,
-  type PickleDict,
-  PickleGlobal,
-  PickleObject,
-  type PickleValue,
-  shown,
-  Tuple,
-} from './pth-pickle.ts';
+import { shown } from '../base/shown.ts';
+import { fail, keyOf, type PickleBuilder, type PickleDict, PickleGlobal, PickleObject, type PickleValue, Tuple } from './pth-pickle.ts';
 import { MAX_RANK, Storage, StorageSlice, TensorView } from './pth-tensor.ts';
 import type { NamedArrayType } from './safetensors.ts';
 
@@ -42,9 +33,10 @@ class NumpyType extends PickleObject {
 type Call = PickleGlobal['call'];
 const isCount = (value: PickleValue | undefined): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
+/** A copy: a list of the pickle's may grow after it was checked. */
 function countsOf(value: PickleValue | undefined, what: string): readonly number[] {
   const items = value instanceof Tuple ? value.items : value;
-  if (Array.isArray(items) && items.length <= MAX_RANK && items.every(isCount)) return items;
+  if (Array.isArray(items) && items.length <= MAX_RANK && items.every(isCount)) return [...items];
   return fail(`a tensor's ${what} is not a list of at most ${MAX_RANK} whole numbers >= 0`);
 }
 

@@ -1,10 +1,11 @@
 /**
- * PyTorch's format before 1.6 (and of `_use_new_zipfile_serialization=False`): five pickles one after another - a magic number, a
+ * PyTorch's format from 0.1.10 to 1.5 (and of `_use_new_zipfile_serialization=False`): five pickles one after another - a magic number, a
  * version, the writer's machine, the object, the keys of its storages - and then the storages, each its number of elements (8
  * bytes) and its bytes. Source: torch/serialization.py, `_legacy_save`.
  */
+import { shown } from '../base/shown.ts';
 import { checkpointBuilder } from './pth-globals.ts';
-import { fail, type PickleValue, shown, unpickle } from './pth-pickle.ts';
+import { fail, type PickleValue, unpickle } from './pth-pickle.ts';
 import type { Storage } from './pth-tensor.ts';
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;

@@ -3,8 +3,8 @@
  * Python's to a `PickleBuilder`, which knows a closed list of them. Opcodes: the protocol-2 set that torch.save writes, and those
  * of protocols 3 to 5 that take their place with another `pickle_protocol`.
  *
- * Source: Python's pickletools.py. Work and memory are bounded by the number of opcodes: values are shared, never copied, so
- * that a few bytes cannot expand.
+ * Source: Python's pickletools.py. Work and memory are bounded by the file: values are shared and only texts are decoded, so that
+ * a few bytes cannot expand.
  */
 import { CheckpointError } from '../base/errors.ts';
 
@@ -51,15 +51,12 @@ export function fail(reason: string): never {
   throw new CheckpointError(reason);
 }
 
-/** A text of the file as it may be shown: not too long, and nothing that a terminal would act on. */
-export function shown(text: string): string {
-  const longest = 80;
-  const cut = text.length > longest ? `${text.slice(0, longest)}...` : text;
-  return cut.replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const latin1 = new TextDecoder('latin1');
+type Decoder = { decode(bytes: Uint8Array): string };
+const utf8: Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+// Not a TextDecoder, whose latin1 is windows-1252.
+const latin1: Decoder = {
+  decode: ({ buffer, byteOffset, length }: Uint8Array): string => Buffer.from(buffer, byteOffset, length).toString('latin1'),
+};
 
 class Machine {
   readonly #bytes: Uint8Array;

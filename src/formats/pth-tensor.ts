@@ -2,7 +2,8 @@
  * PyTorch's tensors as pickles describe them: a storage of elements of one type, and views of it with an offset, a shape and
  * strides, which may share it, be transposed, or be empty.
  */
-import { fail, PickleObject, shown } from './pth-pickle.ts';
+import { shown } from '../base/shown.ts';
+import { fail, PickleObject } from './pth-pickle.ts';
 import { bytesPerElement, type NamedArray, type NamedArrayType } from './safetensors.ts';
 
 /** PyTorch's own bound on dimensions. */
@@ -79,8 +80,12 @@ function isContiguous({ shape, strides }: TensorView): boolean {
 }
 
 /** Copies elements of `size` bytes, row by row, out of a storage. */
-function gather(bytes: Uint8Array, start: number, size: number, { shape, strides, count }: TensorView): Uint8Array {
-  const target = new Uint8Array(count * size);
+function gather(bytes: Uint8Array, start: number, size: number, tensor: TensorView): Uint8Array {
+  const target = new Uint8Array(tensor.count * size);
+  // Sides of 1 are left out: with the others, at least 2 long, an element takes two steps in the mean.
+  const sides = tensor.shape.flatMap((side, k) => (side === 1 ? [] : [k]));
+  const shape = sides.map((k) => tensor.shape[k]!);
+  const strides = sides.map((k) => tensor.strides[k]!);
   const index = new Array<number>(shape.length).fill(0);
   let from = start;
   for (let to = 0; to < target.length; to += size) {

@@ -3,8 +3,9 @@
  * Format: PKWARE APPNOTE 6.3, sections 4.3.7 (local header), 4.3.12 (central directory), 4.3.14 to 4.3.16 (its ends), 4.5.3
  * (zip64). Every place is judged before it is read; a record is a view of the file's own bytes, so that no archive expands.
  */
+import { shown } from '../base/shown.ts';
 import { crc32 } from './crc32.ts';
-import { fail, shown } from './pth-pickle.ts';
+import { fail } from './pth-pickle.ts';
 
 const LOCAL = { signature: 0x04034b50, bytes: 30 };
 const ENTRY = { signature: 0x02014b50, bytes: 46 };

@@ -268,6 +268,21 @@ describe('hostile checkpoints', () => {
     expect(cyclic.tensors.size).toBe(1);
   });
 
+  it('sides and strides that grow after they were checked do not change a tensor', () => {
+    const list = (value: number, entry: number) => `]q${String.fromCharCode(entry)}(${int(value)}e`;
+    const rebuild = `${global('torch._utils._rebuild_tensor_v2')}(${storage('0', int(6))}${int(0)}${list(6, 0)}${list(1, 1)}\x89${global('collections.OrderedDict')})Rt`;
+    const grown = [0, 1].map((entry) => `h${String.fromCharCode(entry)}(${int(2).repeat(1000)}e`).join('');
+    const { tensors } = read(dict(['model', dict(['w', `${rebuild}R`])], ['later', `(${grown}t`]));
+    expect(tensors.get('w')!.shape).toEqual([6]);
+  });
+
+  it('sixty-three sides of 1 behind a long one', () => {
+    const ones = Array<string>(63).fill(int(1));
+    const zeros = Array<string>(63).fill(int(0));
+    const file = zipped(state(tensorOf(storage('0', int(6)), int(0), [int(1 << 22), ...ones], [int(0), ...zeros])));
+    expect(readPth(file).tensors.get('w')!.data).toHaveLength(1 << 24);
+  });
+
   it('a depth of a quarter of a million', () => {
     expect(quickly(() => read(`N${'\x85'.repeat(250_000)}`))).toMatch(/it holds something else/);
     expect(quickly(() => read(`${'('.repeat(250_000)}N${'t'.repeat(250_000)}`))).toMatch(/it holds something else/);

@@ -3,10 +3,11 @@
  * of names and can run nothing (`pth-pickle.ts`, `pth-globals.ts`); the zip format is written.
  */
 import { CheckpointError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 import { chooseWeights } from './pth-checkpoint.ts';
 import { checkpointBuilder } from './pth-globals.ts';
 import { LEGACY_START, readLegacy } from './pth-legacy.ts';
-import { fail, type PickleValue, shown, unpickle } from './pth-pickle.ts';
+import { fail, type PickleValue, unpickle } from './pth-pickle.ts';
 import { arrayOf, type Storage, type TensorView } from './pth-tensor.ts';
 import { PthArchive } from './pth-zip.ts';
 import type { NamedArray } from './safetensors.ts';

@@ -1,5 +1,6 @@
 /** Which network a state dict is of, by its names and shapes: for checkpoints of the field, which do not say it. */
 import { CheckpointError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 import { scope } from '../torch/index.ts';
 import type { Stem } from './backbone.ts';
 import type { ModelOptions } from './deeplabv3plus.ts';
@@ -39,7 +40,7 @@ function inferBackbone(shapes: Shapes, source: string): { backbone: BackboneName
       if (!nearest || different.length < nearest.different.length) nearest = { backbone, stem, different };
     }
   const { backbone, stem, different } = nearest!;
-  const few = different.slice(0, 8).join(', ');
+  const few = different.slice(0, 8).map(shown).join(', ');
   throw new CheckpointError(
     `${source}: its backbone is none of ${backboneNames.join(', ')}; nearest is ${backbone} with the ${stem} stem, of which ${different.length} keys differ: ${few}`,
   );
@@ -57,8 +58,15 @@ export function inferModel(
   const classifier = shapes.get('classifier.weight');
   if (classifier?.length !== 4)
     throw new CheckpointError(
-      `${source}: not the weights of a DeepLabV3+: it has no classifier.weight [classes, channels, 1, 1]; its keys: ${[...shapes.keys()].slice(0, 8).join(', ')}`,
+      `${source}: not the weights of a DeepLabV3+: it has no classifier.weight [classes, channels, 1, 1]; its keys: ${[...shapes.keys()].slice(0, 8).map(shown).join(', ')}`,
     );
   const [classes, decoderChannels] = classifier as [number, number];
+  // Checked before a network of these sizes is built: a file may claim any.
+  const claimed = { 'classifier.bias': [classes], 'fuse.1.weight': [decoderChannels], 'fuse.4.weight': [decoderChannels] };
+  for (const [name, shape] of Object.entries(claimed))
+    if (classes < 1 || shapes.get(name)?.join() !== shape.join())
+      throw new CheckpointError(
+        `${source}: classifier.weight is [${classifier.join(', ')}], of so many classes and channels, but ${name} is [${shapes.get(name)?.join(', ') ?? 'missing'}]; allowed: [${shape.join(', ')}]`,
+      );
   return { ...inferBackbone(shapes, source), classes, decoderChannels };
 }

@@ -3,6 +3,7 @@
  * properties that leads to it: `layer1.0.conv1.weight`, as in the field's checkpoints.
  */
 import { CheckpointError } from '../base/errors.ts';
+import { shown } from '../base/shown.ts';
 import { type Device, type DType, noGrad, persist, scoped, type Tensor } from '../torch/index.ts';
 
 export abstract class Module {
@@ -113,6 +114,6 @@ const join = (prefix: string, name: string): string => (prefix === '' ? name : `
 
 /** The first keys of a list that may hold hundreds. */
 function listed(keys: readonly string[]): string {
-  const shown = 8;
-  return keys.slice(0, shown).join(', ') + (keys.length > shown ? ` and ${keys.length - shown} more` : '');
+  const most = 8;
+  return keys.slice(0, most).map(shown).join(', ') + (keys.length > most ? ` and ${keys.length - most} more` : '');
 }

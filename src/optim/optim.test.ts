@@ -126,6 +126,9 @@ describe('schedule', () => {
     expect(polyRate(0.1, 1, 100, 0.9)).toBe(0.1);
     expect(polyRate(0.1, 2, 100, 0.9)).toBeCloseTo(0.1 * 0.99 ** 0.9, 15);
     expect(polyRate(0.1, 51, 100, 0.9)).toBeCloseTo(0.1 * 0.5 ** 0.9, 15);
+    // ST (SPEC 8b): iteration k uses base (1 - k / T)^0.9.
+    expect(polyRate(0.1, 0, 100, 0.9, 0)).toBe(0.1);
+    expect(polyRate(0.1, 50, 100, 0.9, 0)).toBeCloseTo(0.1 * 0.5 ** 0.9, 15);
     expect(polyRate(0.1, 99, 100, 0.9)).toBeCloseTo(0.1 * 0.02 ** 0.9, 15);
     expect(polyRate(0.1, 99, 100, 0)).toBe(0.1);
     expect(polyRate(0.1, 0, 1, 0.9)).toBe(0.1);

@@ -71,7 +71,7 @@ export async function benchStep(options: BenchStepOptions): Promise<BenchStepRes
     warmupIterations: 1,
     train: config.train,
   });
-  const batch = config.train.batch_size * (stepper.method.usesUnlabelled ? 1 : 2);
+  const batch = config.train.batch_size * (stepper.method.usesUnlabelled && !stepper.method.rounds ? 1 : 2);
   const views = madeUpViews(batch, config.data.crop_size, nclass, device);
   const times: number[] = [];
   let before = { memory: 0, tensors: 0 };

@@ -21,8 +21,8 @@ export interface TrainHooks {
   readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
 }
 
-/** What all phases of a run share. */
-export interface Session extends TaskOptions {
+/** What all phases of a run are made from. */
+export interface Plan {
   readonly config: Config;
   readonly method: Method;
   readonly dataset: Dataset;
@@ -31,7 +31,13 @@ export interface Session extends TaskOptions {
   /** Loaders' options but for what each phase loads. */
   readonly loading: Omit<Stage, 'labelled' | 'unlabelled' | 'batchSize' | 'iterations'>;
   readonly device: Device;
+}
+
+/** What all phases of a run share. */
+export interface Session extends Plan, TaskOptions {
   readonly run: RunWriter;
+  /** What a new run's first phase begins with. */
+  readonly prepared: Prepared | undefined;
   /** Counted from the start of the run. */
   readonly progress: Progress;
   readonly hooks: TrainHooks;
@@ -56,22 +62,22 @@ export const samplesOf = (usesUnlabelled: boolean, { labelled, unlabelled }: Spl
   usesUnlabelled ? { labelled, unlabelled, batchSize } : { labelled, unlabelled: [], batchSize: 2 * batchSize };
 
 /** How long a phase with these samples is, as the configuration says: so many iterations, or so many epochs. */
-export function lengthOf({ config, loading }: Pick<Session, 'config' | 'loading'>, samples: Phase['samples']) {
+export function lengthOf({ config, loading }: Pick<Plan, 'config' | 'loading'>, samples: Phase['samples']) {
   const perEpoch = iterationsPerEpoch({ ...loading, ...samples });
   return { iterations: config.train.iterations ?? config.train.epochs! * perEpoch, iterationsPerEpoch: perEpoch };
 }
 
 /** The first part of a run, in which another method learns. */
-function burnInOf({ config, method }: Session, iterations: number): StepSettings['burnIn'] {
+function burnInOf({ config, method }: Plan, iterations: number): StepSettings['burnIn'] {
   const first = burnInIterations(config, iterations);
   return first > 0 && method.usesUnlabelled && !method.rounds ? { method: methods.supervised(config), iterations: first } : undefined;
 }
 
 /** What each part of a phase loads. @throws ConfigError where a list is too short for one batch of it. */
-function stagesOf(session: Session, { samples, iterations, seed }: Phase, burnIn: StepSettings['burnIn']): Stage[] {
-  const own = { ...session.loading, ...samples, seed, iterations };
+function stagesOf(plan: Plan, { samples, iterations, seed }: Phase, burnIn: StepSettings['burnIn']): Stage[] {
+  const own = { ...plan.loading, ...samples, seed, iterations };
   if (!burnIn) return [own];
-  const first = { ...own, ...samplesOf(false, session.split, session.config.train.batch_size), iterations: burnIn.iterations };
+  const first = { ...own, ...samplesOf(false, plan.split, plan.config.train.batch_size), iterations: burnIn.iterations };
   try {
     iterationsPerEpoch(first);
   } catch (error) {
@@ -80,10 +86,21 @@ function stagesOf(session: Session, { samples, iterations, seed }: Phase, burnIn
   return [first, own];
 }
 
-/** The phase's networks and optimiser: from the run's checkpoint where that lies within the phase, else fresh. */
-function stepperOf(session: Session, phase: Phase, burnIn: StepSettings['burnIn']): Stepper {
-  const { config, method, dataset, device, run, progress } = session;
+/** What a phase begins with: its loader's stages, and fresh networks with the pretrained backbone. */
+export interface Prepared {
+  readonly stages: readonly Stage[];
+  readonly stepper: Stepper;
+}
+
+/**
+ * Builds what a phase begins with; nothing is written.
+ * @throws ConfigError where a list is too short for a batch; CheckpointError where the pretrained weights cannot be had.
+ */
+export function prepare(plan: Plan, phase: Phase, options: { readonly fromCheckpoint?: boolean } = {}): Prepared {
+  const { config, method, dataset, device } = plan;
   const { warmup } = config.train;
+  const burnIn = burnInOf(plan, phase.iterations);
+  const stages = stagesOf(plan, phase, burnIn);
   const stepper = new Stepper(method, {
     seed: phase.seed,
     device,
@@ -93,13 +110,36 @@ function stepperOf(session: Session, phase: Phase, burnIn: StepSettings['burnIn'
     ...(burnIn && { burnIn }),
     train: config.train,
   });
-  if (run.checkpoint && run.checkpoint.mark.iteration > phase.first && progress.done === run.checkpoint.mark.iteration)
-    loadLatest(run.checkpoint, stepper, progress);
-  else if (config.pretrained !== null) {
-    loadPretrained(config.pretrained, stepper.student);
+  if (config.pretrained === null || options.fromCheckpoint) return { stages, stepper };
+  return freeing(stepper, () => {
+    loadPretrained(config.pretrained!, stepper.student);
     stepper.copyToTeacher();
+    return { stages, stepper };
+  });
+}
+
+/** Runs `use`, and frees the networks where it throws. */
+function freeing<T>(stepper: Stepper, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    stepper.free();
+    throw error;
   }
-  return stepper;
+}
+
+/** From the run's checkpoint where that lies within the phase, else as prepared already, else fresh. */
+function begin(session: Session, phase: Phase): Prepared {
+  const { run, progress, prepared } = session;
+  const { checkpoint } = run;
+  if (checkpoint && checkpoint.mark.iteration > phase.first && progress.done === checkpoint.mark.iteration) {
+    const resumed = prepare(session, phase, { fromCheckpoint: true });
+    return freeing(resumed.stepper, () => {
+      loadLatest(checkpoint, resumed.stepper);
+      return resumed;
+    });
+  }
+  return phase.first === 0 && prepared ? prepared : prepare(session, phase);
 }
 
 function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: StagedLoader): LoopOptions {
@@ -133,9 +173,7 @@ function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: Stage
  */
 export async function learnPhase(session: Session, phase: Phase): Promise<boolean> {
   const { config, progress, reporter } = session;
-  const burnIn = burnInOf(session, phase.iterations);
-  const stages = stagesOf(session, phase, burnIn);
-  const stepper = stepperOf(session, phase, burnIn);
+  const { stages, stepper } = begin(session, phase);
   let loader: StagedLoader | undefined;
   try {
     loader = new StagedLoader(stages, progress.done - phase.first, phase.iterationsPerEpoch);

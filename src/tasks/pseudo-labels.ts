@@ -23,8 +23,12 @@ export class PseudoLabels {
   readonly #session: Session;
   readonly #folder: string;
 
-  constructor(session: Session) {
+  readonly #endOfFirst: number;
+
+  /** @param endOfFirst SGD steps of the run at the end of its first round. */
+  constructor(session: Session, endOfFirst: number) {
     this.#session = session;
+    this.#endOfFirst = endOfFirst;
     this.#folder = resolve(session.run.path, 'pseudo-labels');
   }
 
@@ -98,10 +102,7 @@ export class PseudoLabels {
     const values = readReliability(file);
     const of = unlabelled.map(({ id }) => {
       const value = values[id];
-      if (value === undefined)
-        throw new CheckpointError(
-          `${file}: does not hold ${id}; remove the file while the run is in its first round, or begin the run anew`,
-        );
+      if (value === undefined) throw new CheckpointError(`${file}: does not hold ${id}; allowed: the list that the run began with`);
       return value;
     });
     return byReliability(of).map((index) => unlabelled[index]!);
@@ -109,11 +110,14 @@ export class PseudoLabels {
 
   /** Compares the labels of two earlier students with those of the last one. */
   async #measure(file: string): Promise<boolean> {
-    const { split, dataset, config, device } = this.#session;
-    const networks = (['early-1', 'early-2', 'latest'] as const).map((kind) => this.#open(kind));
+    const { split, dataset, config, device, run, progress } = this.#session;
+    if (findWeights(run.path, 'latest')?.mark.iteration !== this.#endOfFirst || progress.done !== this.#endOfFirst)
+      throw new CheckpointError(`${file}: is missing, and the run is beyond its first round, at whose end it was made`);
+    const networks: DeepLabV3Plus[] = [];
     const viewing = { mode: 'original', cropSize: config.data.crop_size, tta: false, device } as const;
     const values: Record<string, number> = {};
     try {
+      for (const kind of ['early-1', 'early-2', 'latest'] as const) networks.push(this.#open(kind));
       const whole = await this.#each(split.unlabelled, 'reliability', ({ id }, image, size) => {
         const [first, second, last] = networks.map((network) => predictImage(network, image, size, viewing).data);
         values[id] = reliability([first!, second!], last!, dataset.classes.length);

@@ -5,14 +5,14 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invariant } from '../base/assert.ts';
-import { ConfigError } from '../base/errors.ts';
+import { CheckpointError, ConfigError } from '../base/errors.ts';
 import { random } from '../base/random.ts';
 import type { Sample } from '../data/types.ts';
 import type { Round } from '../methods/index.ts';
 import { weightsFiles } from '../runs/folder.ts';
 import { findWeights } from '../runs/weights.ts';
 import { saveStudent } from '../train/checkpoint.ts';
-import { learnPhase, lengthOf, type Phase, type Session } from './phase.ts';
+import { learnPhase, lengthOf, type Phase, type Plan, type Session } from './phase.ts';
 import { PseudoLabels } from './pseudo-labels.ts';
 import { describeData } from './shared.ts';
 
@@ -29,10 +29,8 @@ const repeated = (samples: readonly Sample[], times: number): Sample[] => Array.
 /** How many of the unlabelled images a round takes, the most reliable first. */
 const countOf = (round: Round, unlabelled: number): number => (round === 'all' ? unlabelled : Math.floor(unlabelled / 2));
 
-type Plan = Pick<Session, 'config' | 'split' | 'loading'>;
-
 /** The rounds as phases: how long each is, and its seed. What the later ones load is known when they begin. */
-export function roundsOf(plan: Plan, rounds: readonly Round[]): Phase[] {
+export function roundsOf(plan: Pick<Plan, 'config' | 'split' | 'loading'>, rounds: readonly Round[]): Phase[] {
   const { config, split } = plan;
   const { labelled, unlabelled } = split;
   if (rounds.includes('reliable') && unlabelled.length < 2)
@@ -64,11 +62,12 @@ const withPseudo = (labelled: readonly Sample[], pseudo: readonly Sample[]): Sam
 export async function selfTrain(session: Session, phases: readonly Phase[]): Promise<boolean> {
   const { method, split, progress, run } = session;
   const rounds = method.rounds!;
-  const labels = new PseudoLabels(session);
+  const labels = new PseudoLabels(session, phases[0]!.iterations);
   if (progress.done === 0) labels.clear();
   for (const [index, phase] of phases.entries()) {
     const end = phase.first + phase.iterations;
-    if (progress.done < end) {
+    // A round may have been stopped in its last evaluation, after its last step.
+    if (progress.done < end || (progress.done === end && progress.evaluated < end)) {
       let { samples } = phase;
       if (index > 0) {
         const round = rounds[index - 1]!;
@@ -108,7 +107,10 @@ function keepLabeller({ run, progress }: Session, phase: Phase): void {
   const round = phase.round!;
   if ((findWeights(run.path, 'labeller')?.mark.values.round ?? 0) >= round) return;
   const best = findWeights(run.path, 'best');
-  invariant(best !== undefined && progress.done === phase.first + phase.iterations, `${run.path}: round ${round} has a best student`);
+  if (!best || progress.done !== phase.first + phase.iterations)
+    throw new CheckpointError(
+      `${join(run.path, best ? 'labeller' : 'best')}: is missing; self-training cannot go on after round ${round} without it`,
+    );
   run.writeWeights('labeller', { iteration: progress.done, values: { ...best.mark.values, round } }, (folder) =>
     copyFileSync(join(best.folder, weightsFiles.student), join(folder, weightsFiles.student)),
   );

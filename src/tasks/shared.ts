@@ -5,6 +5,7 @@ import { type Dataset, type EvalMode, labelTable, resolveDataset } from '../data
 import { checkFiles } from '../data/lists.ts';
 import { findLabels } from '../data/other-labels.ts';
 import type { Sample } from '../data/types.ts';
+import { methods } from '../methods/index.ts';
 import type { ModelOptions } from '../models/index.ts';
 import { type Device, engineInfo, setThreads } from '../torch/index.ts';
 import type { Viewing } from '../train/evaluate.ts';
@@ -18,8 +19,11 @@ export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: Uint8
   return { dataset, labelMap: labelTable(dataset) };
 }
 
-/** How validation images are seen: as the configuration says, else as the dataset does. */
-export const modeOf = (config: Config, { evalMode }: Dataset): EvalMode => (config.eval.mode === 'auto' ? evalMode : config.eval.mode);
+/** How validation images are seen: as the configuration says, else as the dataset does; by self-training whole (SPEC section 8b). */
+export function modeOf(config: Config, { evalMode }: Dataset): EvalMode {
+  if (config.eval.mode !== 'auto') return config.eval.mode;
+  return methods[config.method](config).rounds ? 'original' : evalMode;
+}
 
 /**
  * Samples that need labels, each with the label map that is there; says so where these are not the listed ones.

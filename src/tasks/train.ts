@@ -7,8 +7,8 @@ import { methods } from '../methods/index.ts';
 import { inspectRun, RunFolder, RunWriter } from '../runs/folder.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
-import { noProgress, type Progress } from '../train/checkpoint.ts';
-import { learnPhase, lengthOf, type Phase, type Session, samplesOf, type TrainHooks } from './phase.ts';
+import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
+import { learnPhase, lengthOf, type Phase, type Plan, prepare, type Session, samplesOf, type TrainHooks } from './phase.ts';
 import { roundsOf, selfTrain } from './self-training.ts';
 import { settle } from './settle.ts';
 import { datasetOf, openDevice, withLabels } from './shared.ts';
@@ -75,31 +75,26 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     world: 1,
     workers: workersFor(config.data.workers),
   };
-  const phases = phasesOf({ config, method, split, loading });
-  const of = phases.at(-1)!.first + phases.at(-1)!.iterations;
-
   const device = openDevice(config);
-  const run = RunWriter.create(out, {
-    config,
-    manifest: manifestOf(options, split, device),
-    resume: options.resume,
-    replace: hooks.replace ?? false,
-  });
-  const progress = { ...noProgress(), done: run.checkpoint?.mark.iteration ?? 0 };
-  const session: Session = {
-    config,
-    method,
-    dataset,
-    labelMap,
-    split,
-    loading,
-    device,
-    run,
-    progress,
-    hooks,
-    reporter,
-    ...(signal && { signal }),
-  };
+  const plan: Plan = { config, method, dataset, labelMap, split, loading, device };
+  const phases = phasesOf(plan);
+  const of = phases.at(-1)!.first + phases.at(-1)!.iterations;
+  // Before anything is written: what cannot begin leaves no run folder behind.
+  const prepared = state === 'new' ? prepare(plan, phases[0]!) : undefined;
+  let run: RunWriter;
+  try {
+    run = RunWriter.create(out, {
+      config,
+      manifest: manifestOf(options, split, device),
+      resume: options.resume,
+      replace: hooks.replace ?? false,
+    });
+  } catch (error) {
+    prepared?.stepper.free();
+    throw error;
+  }
+  const progress = run.checkpoint ? progressOf(run.checkpoint) : noProgress();
+  const session: Session = { ...plan, run, prepared, progress, hooks, reporter, ...(signal && { signal }) };
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
   try {
     status = (await (method.rounds ? selfTrain(session, phases) : learnPhase(session, phases[0]!))) ? 'finished' : 'interrupted';
@@ -110,7 +105,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
 }
 
 /** A whole run as one phase, or a self-training's rounds. @throws ConfigError where a list is too short for a batch. */
-function phasesOf(plan: Pick<Session, 'config' | 'method' | 'split' | 'loading'>): Phase[] {
+function phasesOf(plan: Plan): Phase[] {
   const { config, method, split } = plan;
   if (method.rounds) return roundsOf(plan, method.rounds);
   const samples = samplesOf(method.usesUnlabelled, split, config.train.batch_size);

@@ -78,16 +78,18 @@ function loadOptimiser(file: string, stepper: Stepper): void {
   });
 }
 
-/** Takes up a run's checkpoint: the networks, the optimiser, and how far it had come. */
-export function loadLatest(checkpoint: NonNullable<RunWriter['checkpoint']>, stepper: Stepper, progress: Progress): void {
-  const { folder, mark } = checkpoint;
+/** Takes up a run's checkpoint: the networks and the optimiser. */
+export function loadLatest({ folder }: NonNullable<RunWriter['checkpoint']>, stepper: Stepper): void {
   loadNetwork(join(folder, weightsFiles.student), stepper.student);
   loadNetwork(join(folder, weightsFiles.teacher), stepper.teacher);
   loadOptimiser(join(folder, weightsFiles.optimiser), stepper);
-  progress.done = mark.iteration;
-  progress.evaluated = mark.values.evaluated ?? 0;
-  for (const who of ['student', 'teacher'] as const) {
-    progress[who].last = mark.values[`${who}_last`] ?? Number.NaN;
-    progress[who].best = mark.values[`${who}_best`] ?? Number.NaN;
-  }
+}
+
+/** How far a checkpoint's run had come. */
+export function progressOf({ mark }: NonNullable<RunWriter['checkpoint']>): Progress {
+  const record = (who: 'student' | 'teacher'): Record => ({
+    last: mark.values[`${who}_last`] ?? Number.NaN,
+    best: mark.values[`${who}_best`] ?? Number.NaN,
+  });
+  return { done: mark.iteration, evaluated: mark.values.evaluated ?? 0, student: record('student'), teacher: record('teacher') };
 }

@@ -140,7 +140,7 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
       imagesPerSecond: pace.images_per_s,
       ...(kept !== undefined && { kept }),
     });
-    if (done % logEvery === 0 || done === iterations || done === 1) {
+    if (done % logEvery === 0 || done === iterations || done === first + 1) {
       const strong = [kept_s1, kept_s2].filter((share) => share !== undefined);
       const shares = kept === undefined ? {} : { kept, kept_strong: strong.reduce((sum, share) => sum + share, 0) / strong.length };
       const event: TrainEvent = { type: 'train', iteration: done, ...round, epoch: batch.epoch, losses, lr, ...shares, ...pace };

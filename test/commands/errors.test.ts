@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cpSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
@@ -159,9 +159,12 @@ describe('training on bad input', () => {
     ],
     ['a picture for pretrained weights', 1, /\/images\/val0\.jpg: .*safetensors/, () => [`pretrained=${root}/images/val0.jpg`]],
   ])('%s: ends with %i', async (what, code, message, settings) => {
+    const begins = /batch|device|pretrained/;
     const out = join(root, 'runs', what);
     const sets = settings().flatMap((setting) => ['--set', setting]);
     expect(await failure(['train', '--config', set.config, '--out', out, '--json', ...sets], code)).toMatch(message);
+    // What cannot begin leaves no run behind.
+    if (begins.test(what)) expect(existsSync(out)).toBe(false);
   });
 
   it('keeps what was learnt when a file turns out to be damaged on the way, and goes on once it is mended', async () => {

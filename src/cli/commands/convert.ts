@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { shown } from '../../base/shown.ts';
 import type { ConvertResult } from '../../tasks/types.ts';
 import type { Context } from '../context.ts';
 
@@ -8,8 +9,8 @@ interface Options {
 }
 
 function text({ input, output, entry, tensors, left_out }: ConvertResult): string {
-  const from = entry === null ? input : `entry '${entry}' of ${input}`;
-  const rest = Object.entries(left_out).map(([name, value]) => (value === null ? name : `${name} = ${value}`));
+  const from = entry === null ? input : `entry '${shown(entry)}' of ${input}`;
+  const rest = Object.entries(left_out).map(([name, value]) => (value === null ? shown(name) : `${shown(name)} = ${shown(String(value))}`));
   return [`${output}: ${tensors} tensors, ${from}`, ...(rest.length > 0 ? [`left out: ${rest.join(', ')}`] : [])].join('\n');
 }
 

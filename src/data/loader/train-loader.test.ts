@@ -44,6 +44,37 @@ describe('TrainLoader', () => {
     expect(await take(optionsFor(fixture, 3, { cacheBytes: 9000 }), 10)).toEqual(straight);
   });
 
+  it('gives pseudo-labelled images other colours and holes, labelled ones neither; one that stands twice is the same image', async () => {
+    const pseudo = { ...fixture.samples[4]!, mask: join(fixture.root, fixture.samples[4]!.mask!), pseudo: true } as const;
+    const labelled = [fixture.samples[1]!, fixture.samples[1]!, pseudo, pseudo];
+    const loader = load(optionsFor(fixture, 0, { labelled, unlabelled: [], batchSize: 4, scaleBase: 60, longSide: null }));
+    const seen = { changed: 0, holes: 0, pseudo: 0 };
+    for (let iteration = 0; iteration < 12; iteration++) {
+      const batch = await loader.next();
+      const { ids, images, labels } = batch.labelled;
+      expect(ids.toSorted()).toEqual(['images/1', 'images/1', 'images/4', 'images/4']);
+      for (const [i, id] of ids.entries()) {
+        const crop = part(images, i, 24 * 24 * 3);
+        const ours = part(labels, i, 24 * 24);
+        const level = levelOf(numberOf(id));
+        // Scaled to a long side of 30 to 120 pixels, the crop has no padding below: every pixel is the image's.
+        const grey = (k: number) => crop[3 * k] === crop[3 * k + 1] && crop[3 * k]! >= level && crop[3 * k]! < level + GREYS;
+        const inside = Array.from({ length: 24 * 24 }, (_, k) => k).filter((k) => ours[k] === numberOf(id) % CLASSES);
+        if (id === 'images/4') {
+          seen.pseudo++;
+          if (inside.length > 0 && !inside.every(grey)) seen.changed++;
+          if (ours.some((label, k) => label === 255 && crop[3 * k] !== crop[3 * k + 1])) seen.holes++;
+        } else expect(inside.every(grey)).toBe(true);
+      }
+      batch.release();
+    }
+    expect(seen.pseudo).toBe(24);
+    // Colour jitter with 0.8, cutout with 0.5.
+    expect(seen.changed).toBeGreaterThan(12);
+    expect(seen.holes).toBeGreaterThan(5);
+    expect(seen.holes).toBeLessThan(20);
+  });
+
   it('continues anywhere as if it had never stopped', async () => {
     const straight = await take(optionsFor(fixture, 3), 10);
     for (const startIteration of [1, 4, 7]) {
