@@ -66,7 +66,7 @@ export function replaceFile(path: string, pieces: Iterable<Uint8Array>): void {
       closeSync(descriptor);
     }
     renameSync(temporary, path);
-    syncFolder(dirname(path));
+    syncPath(dirname(path));
   } catch (cause) {
     remove(temporary);
     throw new CheckpointError(`${path}: cannot be written (${messageOf(cause)})`, { cause });
@@ -82,9 +82,9 @@ function remove(path: string): void {
   }
 }
 
-/** Makes a rename last through a power cut. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
+/** Waits until the disk has a file, or what was renamed in a folder: it lasts through a power cut then. */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
   try {
     fsyncSync(descriptor);
   } finally {

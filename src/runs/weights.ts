@@ -3,21 +3,10 @@
  * `checkpoint.json` into it last, and renames: the present folder to `.NAME.old`, the new one to `NAME`. Whatever moment the
  * process dies at, one whole folder is left, and `findWeights` knows which.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CheckpointError } from '../base/errors.ts';
+import { syncPath } from '../formats/files.ts';
 import type { WeightsKind } from './events.ts';
 
 export const weightsKinds: readonly WeightsKind[] = ['latest', 'best', 'teacher-best', 'early-1', 'early-2', 'labeller'];
@@ -38,15 +27,6 @@ export interface WeightsMark {
 }
 
 const MARK = 'checkpoint.json';
-
-function syncPath(file: string): void {
-  const descriptor = openSync(file, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
 
 /** The mark of a whole folder; undefined if the folder is not there or not whole. */
 function readMark(folder: string): WeightsMark | undefined {
