@@ -55,6 +55,7 @@ describe('a configuration', () => {
       },
       train: {
         batch_size: 4,
+        accumulate: 1,
         iterations: 100,
         epochs: null,
         warmup: { iterations: 1, epochs: null },
@@ -69,6 +70,8 @@ describe('a configuration', () => {
         ema_warmup: false,
         precision: 'fp32',
         checkpoint_every: null,
+        keep_checkpoints: 2,
+        max_skipped: 10,
         eval_every: null,
         log_every: 10,
       },

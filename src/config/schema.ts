@@ -108,6 +108,11 @@ const train = z.strictObject({
     'an integer of at least 1',
     'Labelled images per iteration and process, and as many unlabelled ones. Method supervised doubles it, so that both methods see as many images.',
   ),
+  accumulate: field(
+    integer(1).default(1),
+    'an integer of at least 1 (batches)',
+    'Batches whose mean gradient makes one SGD step: as large a batch as one likes in the memory of a small one. Batch norm still sees one batch at a time, so the result is near that of a large batch, not equal to it. Iterations count SGD steps.',
+  ),
   iterations: field(
     integer(1).nullable().default(null),
     'an integer of at least 1 (exactly one of iterations and epochs)',
@@ -164,6 +169,16 @@ const train = z.strictObject({
     integer(1).nullable().default(null),
     'null or an integer of at least 1 (iterations)',
     'Iterations between checkpoints in latest/; null = at evaluations and at the end alone. Does not change what is learnt.',
+  ),
+  keep_checkpoints: field(
+    integer(1).default(2),
+    'an integer of at least 1',
+    'How many of the last checkpoints are kept: latest/, and in earlier/ the ones before it, to go back to where a disk has spoilt the last. Each holds two networks and the optimiser. Does not change what is learnt.',
+  ),
+  max_skipped: field(
+    integer(0).default(10),
+    'an integer of at least 0 (iterations)',
+    'Iterations in a row whose loss or gradient may be not finite: each is left out, weights and teacher as they were, and logged with its images; one more ends the run.',
   ),
   eval_every: field(
     integer(1).nullable().default(null),

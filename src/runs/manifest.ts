@@ -23,6 +23,8 @@ export interface SessionRecord {
   readonly to?: number;
   readonly status: 'running' | 'finished' | 'interrupted' | 'failed';
   readonly command: readonly string[];
+  /** Keys of the configuration that were allowed to change when this session began. */
+  readonly changed?: readonly { readonly key: string; readonly before: unknown; readonly now: unknown }[];
   readonly machine: MachineRecord;
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -69,12 +71,13 @@ export function listRecord(
 }
 
 /** The session that begins now. */
-export function beginSession(input: ManifestInput, from: number): SessionRecord {
+export function beginSession(input: ManifestInput, from: number, changed: SessionRecord['changed'] = []): SessionRecord {
   return {
     started: new Date().toISOString(),
     from,
     status: 'running',
     command: input.command,
+    ...(changed.length > 0 && { changed }),
     machine: {
       host: os.hostname(),
       system: `${os.type()} ${os.release()} ${os.arch()}`,

@@ -51,6 +51,8 @@ export interface Phase {
   /** SGD steps of its own. */
   readonly iterations: number;
   readonly iterationsPerEpoch: number;
+  /** As iterations, but for `train.accumulate` of which an iteration takes that many. */
+  readonly batchesPerEpoch: number;
   /** Key of its initial weights, order, crops and dropped channels. */
   readonly seed: number;
   readonly samples: Pick<Stage, 'labelled' | 'unlabelled' | 'batchSize'>;
@@ -63,8 +65,10 @@ export const samplesOf = (usesUnlabelled: boolean, { labelled, unlabelled }: Spl
 
 /** How long a phase with these samples is, as the configuration says: so many iterations, or so many epochs. */
 export function lengthOf({ config, loading }: Pick<Plan, 'config' | 'loading'>, samples: Phase['samples']) {
-  const perEpoch = iterationsPerEpoch({ ...loading, ...samples });
-  return { iterations: config.train.iterations ?? config.train.epochs! * perEpoch, iterationsPerEpoch: perEpoch };
+  const { iterations, epochs, accumulate } = config.train;
+  const batchesPerEpoch = iterationsPerEpoch({ ...loading, ...samples });
+  const whole = (batches: number): number => Math.max(1, Math.floor(batches / accumulate));
+  return { iterations: iterations ?? whole(epochs! * batchesPerEpoch), iterationsPerEpoch: whole(batchesPerEpoch), batchesPerEpoch };
 }
 
 /** The first part of a run, in which another method learns. */
@@ -75,9 +79,10 @@ function burnInOf({ config, method }: Plan, iterations: number): StepSettings['b
 
 /** What each part of a phase loads. @throws ConfigError where a list is too short for one batch of it. */
 function stagesOf(plan: Plan, { samples, iterations, seed }: Phase, burnIn: StepSettings['burnIn']): Stage[] {
-  const own = { ...plan.loading, ...samples, seed, iterations };
+  const { accumulate, batch_size: batchSize } = plan.config.train;
+  const own = { ...plan.loading, ...samples, seed, iterations: iterations * accumulate };
   if (!burnIn) return [own];
-  const first = { ...own, ...samplesOf(false, plan.split, plan.config.train.batch_size), iterations: burnIn.iterations };
+  const first = { ...own, ...samplesOf(false, plan.split, batchSize), iterations: burnIn.iterations * accumulate };
   try {
     iterationsPerEpoch(first);
   } catch (error) {
@@ -176,7 +181,7 @@ export async function learnPhase(session: Session, phase: Phase): Promise<boolea
   const { stages, stepper } = begin(session, phase);
   let loader: StagedLoader | undefined;
   try {
-    loader = new StagedLoader(stages, progress.done - phase.first, phase.iterationsPerEpoch);
+    loader = new StagedLoader(stages, (progress.done - phase.first) * config.train.accumulate, phase.batchesPerEpoch);
     const label = phase.round === undefined ? config.method : `${config.method} round ${phase.round}`;
     const loop = loopOf(session, phase, stepper, loader);
     reporter.start(loop.iterations, label, { done: progress.done });

@@ -1,10 +1,12 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
 import type { Config } from '../config/schema.ts';
 import type { Dataset } from '../data/catalog/index.ts';
+import { ConfigError } from '../base/errors.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { workersFor } from '../data/loader/index.ts';
 import { methods } from '../methods/index.ts';
-import { inspectRun, RunFolder, RunWriter } from '../runs/folder.ts';
+import { RunFolder, RunWriter } from '../runs/folder.ts';
+import { type Inspection, inspectRun } from '../runs/inspect.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
@@ -54,12 +56,15 @@ function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' |
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
   const { out, reporter, signal } = options;
   const config = settle(options.config, out, options.resume && !hooks.replace);
-  const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
+  const { state, changed }: Inspection = hooks.replace
+    ? { state: 'new', changed: [] }
+    : inspectRun(out, config, options.resume, options.allowConfigChange);
   if (state === 'finished') {
     const iterations = RunFolder.open(out).manifest?.sessions.at(-1)?.to ?? 0;
     return { run: out, method: config.method, status: 'already-finished', iterations, of: iterations };
   }
   const method = methods[config.method](config);
+  if (method.rounds) checkRounds(config.method, changed);
   const { dataset, labelMap } = datasetOf(config);
   const split = await openSplit(config, method.usesUnlabelled, dataset, reporter);
   const loading = {
@@ -88,12 +93,15 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
       manifest: manifestOf(options, split, device),
       resume: options.resume,
       replace: hooks.replace ?? false,
+      ...(options.allowConfigChange && { allowChange: options.allowConfigChange }),
     });
   } catch (error) {
     prepared?.stepper.free();
     throw error;
   }
   const progress = run.checkpoint ? progressOf(run.checkpoint) : noProgress();
+  for (const { folder, reason } of run.passedOver)
+    reporter.warning(`${reason}; it is kept as ${folder}.damaged, and the run goes on from iteration ${progress.done}`);
   const session: Session = { ...plan, run, prepared, progress, hooks, reporter, ...(signal && { signal }) };
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
   try {
@@ -102,6 +110,16 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   } finally {
     run.finish(status, progress.done);
   }
+}
+
+/** What decides where a round of self-training ends: with another value what the rounds before have kept would not fit. */
+const lengthKeys = ['method', 'data.split', 'train.iterations', 'train.epochs', 'train.batch_size'];
+
+/** @throws ConfigError for a change that a method of several rounds cannot go on with. */
+function checkRounds(method: string, changed: Inspection['changed']): void {
+  const keys = changed.map(({ key }) => key).filter((key) => lengthKeys.includes(key));
+  if (keys.length > 0)
+    throw new ConfigError(`method ${method} learns in rounds, whose lengths are fixed when it begins: ${keys.join(', ')} cannot change`);
 }
 
 /** A whole run as one phase, or a self-training's rounds. @throws ConfigError where a list is too short for a batch. */

@@ -51,6 +51,8 @@ export interface TrainOptions extends TaskOptions {
   readonly out: string;
   /** Go on from the folder's checkpoint, if it holds one. */
   readonly resume: boolean;
+  /** With `resume`: keys, or sections, of the configuration that may differ from the run's. */
+  readonly allowConfigChange?: readonly string[];
   /** The command as typed, for the manifest. */
   readonly command: readonly string[];
 }

@@ -8,6 +8,7 @@ interface Options {
   readonly set?: readonly string[];
   readonly out: string;
   readonly resume?: boolean;
+  readonly allowConfigChange?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -35,6 +36,11 @@ export function addTrain(program: Command, context: Context): void {
     .option('--set <key=value>', 'override a key of the configuration; may be given many times', gather)
     .option('--out <run>', '(required) the run folder to write: config, manifest, events, weights')
     .option('--resume', 'go on from the checkpoint in the run folder; without one, begin')
+    .option(
+      '--allow-config-change <key>',
+      'with --resume: a key, or section, that may differ from the run; may be given many times',
+      gather,
+    )
     .option('--json', 'print the result as JSON on stdout, all else on stderr')
     .addHelpText(
       'after',
@@ -42,7 +48,8 @@ export function addTrain(program: Command, context: Context): void {
 Examples:
   dssn train --config configs/camvid.yaml --set data.root=CamVid --out runs/camvid
   dssn train --config configs/camvid.yaml --set data.root=CamVid --set method=supervised --set seed=2 --out runs/supervised-2
-  dssn train --config configs/camvid.yaml --set data.root=CamVid --out runs/camvid --resume`,
+  dssn train --config configs/camvid.yaml --set data.root=CamVid --out runs/camvid --resume
+  dssn train --config configs/camvid.yaml --set data.root=CamVid --out runs/camvid --resume --set train.iterations=6000 --allow-config-change train.iterations`,
     )
     .hook('preAction', needs('config', 'out'))
     .action(async (options: Options) => {
@@ -53,6 +60,7 @@ Examples:
         config,
         out: options.out,
         resume: options.resume ?? false,
+        ...(options.allowConfigChange && { allowConfigChange: options.allowConfigChange }),
         command: context.command,
         reporter: context.reporter(options.json),
         signal: context.interruption.signal,
