@@ -1,8 +1,12 @@
-/** PNG files to label maps: the stored numbers themselves, palette indices included, which libvips cannot give. */
+/**
+ * PNG files to label maps: the stored numbers themselves, palette indices included, which libvips cannot give; or, where colours
+ * are the labels, those.
+ */
 import { decode } from 'fast-png';
 import { DataError, messageOf } from '../../base/errors.ts';
-import type { LabelMap } from '../types.ts';
+import type { LabelMap, Rgb } from '../types.ts';
 import { fileKind, MAX_PIXELS, type PngHeader, pngHeader, readImageFile } from './file-kind.ts';
+import { decodeImage } from './image.ts';
 
 const ALLOWED = 'allowed: a PNG file of palette indices or of grey levels, with at most 8 bits a pixel';
 const GREY = 0;
@@ -54,4 +58,18 @@ export async function decodeLabelMap(path: string): Promise<LabelMap> {
   } catch (cause) {
     throw new DataError(`${path}: ${messageOf(cause)}; ${ALLOWED}`, { cause });
   }
+}
+
+/**
+ * Decodes a label map whose colours are its labels: of a palette or grey PNG the colours too; alpha is dropped. `height x width x 3` bytes.
+ * @throws DataError that names the file, where it is missing, cut short, or no PNG with at most 8 bits a channel.
+ */
+export async function decodeLabelColours(path: string): Promise<Rgb> {
+  const bytes = await readImageFile(path);
+  const kind = fileKind(bytes);
+  const allowed = 'allowed: a PNG file with at most 8 bits a channel';
+  if (kind === 'jpeg') throw new DataError(`${path}: is a JPEG file, which does not keep colours exactly; ${allowed}`);
+  if (kind !== 'png') throw new DataError(`${path}: is not a PNG file; ${allowed}`);
+  if ((pngHeader(bytes)?.bits ?? 0) > 8) throw new DataError(`${path}: has 16 bits a channel; ${allowed}`);
+  return decodeImage(path, false);
 }
