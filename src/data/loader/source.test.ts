@@ -82,7 +82,7 @@ describe('label maps whose colours are the labels', () => {
       .jpeg()
       .toBuffer();
     await expect(readLabels(write('mask.jpg', jpeg), table)).rejects.toThrow(
-      /mask\.jpg: is a JPEG file, which does not keep colours exactly/,
+      /mask\.jpg: is a JPEG file, which does not keep labels exactly/,
     );
     const deep = encode({ width: 1, height: 1, data: Uint16Array.of(1, 2, 3), channels: 3, depth: 16 });
     await expect(readLabels(write('deep.png', deep), table)).rejects.toThrow(/deep\.png: has 16 bits a channel/);

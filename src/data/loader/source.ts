@@ -48,7 +48,7 @@ export function translateLabels(labels: LabelMap, table: Uint8Array, path: strin
 }
 
 /** A colour as configurations write it. */
-const shownColour = (key: number): string => `[${key >> 16}, ${(key >> 8) & 255}, ${key & 255}]`;
+export const shownColour = (key: number): string => `[${key >> 16}, ${(key >> 8) & 255}, ${key & 255}]`;
 
 /** Colours to train labels. @throws DataError that names the file, the colour and where it stands. */
 export function translateColours({ width, height, data }: Rgb, table: ReadonlyMap<number, number>, path: string): LabelMap {
