@@ -114,14 +114,15 @@ function takeInOrder(lines: readonly NamedLabel[], labels: readonly number[], nu
   return `${lines.length} names for ${labels.length} labels, the largest ${last}`;
 }
 
-/** Names that occur once each. */
+/** Names that occur once each: the second `road` is `road 2`. */
 function unique(names: readonly string[]): string[] {
-  const seen = new Map<string, number>();
-  return names.map((name) => {
-    const times = (seen.get(name) ?? 0) + 1;
-    seen.set(name, times);
-    return times === 1 ? name : `${name} ${times}`;
-  });
+  const seen = new Set<string>();
+  for (const name of names) {
+    let own = name;
+    for (let times = 2; seen.has(own); times++) own = `${name} ${times}`;
+    seen.add(own);
+  }
+  return [...seen];
 }
 
 /** Whether the only labels are those of a mask: 0 and 255, or black and another colour. */
@@ -190,7 +191,7 @@ export function decideClasses(maps: LabelMaps, options: { readonly ignore: reado
   return {
     stored,
     classes: labels.map((label, k) => ({ label, name: classNames[k]!, ...counts.get(label)! })),
-    ignored: [...ignored].filter((label) => counts.has(label)).sort((a, b) => a - b),
+    ignored: [...ignored].sort((a, b) => a - b),
     labelMap: stored === 'numbers' ? labelMapOf(labels, ignored) : {},
     ...paletteOf(labels, maps),
     notes,

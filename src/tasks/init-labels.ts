@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { DataError } from '../base/errors.ts';
 import { type Colour, colourKey, MAX_CLASSES } from '../data/catalog/index.ts';
-import { imageSize } from '../data/decode/image-size.ts';
+import { type ImageSize, imageSize } from '../data/decode/image-size.ts';
 import { decodeLabelColours, decodeLabelMap, labelStorage, type Storage } from '../data/decode/label-map.ts';
 import { shownColour } from '../data/loader/source.ts';
 import { listed } from './init-scan.ts';
@@ -96,8 +96,7 @@ function tooMany(what: string, pixels: ReadonlyMap<number, number>): DataError {
   );
 }
 
-const sameSize = (a: { width: number; height: number }, b: { width: number; height: number }): boolean =>
-  (a.width === b.width && a.height === b.height) || (a.width === b.height && a.height === b.width);
+const sameSize = (a: ImageSize, b: ImageSize): boolean => a.width === b.width && a.height === b.height;
 
 /**
  * Reads every label map, and the header of its image.
@@ -121,8 +120,9 @@ export async function readLabelMaps(
   const read = async ({ image, mask }: { image: string; mask: string }): Promise<number[]> => {
     const path = join(root, mask);
     const map = await (storage.stored === 'numbers' ? decodeLabelMap(path) : decodeLabelColours(path));
-    const size = await imageSize(join(root, image));
-    if (!sameSize(map, size)) wrong.push(`${mask} has ${map.width} x ${map.height} pixels, ${image} ${size.width} x ${size.height}`);
+    const { stored, turned } = await imageSize(join(root, image));
+    if (!sameSize(map, stored) && !sameSize(map, turned))
+      wrong.push(`${mask} has ${map.width} x ${map.height} pixels, ${image} ${turned.width} x ${turned.height}`);
     const pixels = storage.stored === 'numbers' ? countNumbers(map.data) : countColours(map.data, path);
     for (const [label, more] of pixels) {
       const count = counts.get(label) ?? { pixels: 0, images: 0 };

@@ -8,7 +8,7 @@ const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.png'];
 /** Endings of pictures that are not read: worth a word, since one may wait for them in vain. */
 const OTHER_ENDINGS = ['.bmp', '.gif', '.tif', '.tiff', '.webp', '.heic', '.jp2'];
 /** Files that name classes, the best first. */
-export const NAME_FILES = [
+const NAME_FILES = [
   'classes.txt',
   'class_names.txt',
   'label_names.txt',
@@ -95,17 +95,20 @@ function checkTwins(images: readonly string[]): void {
     throw new DataError(`images that differ by their ending alone; rename or remove one of each: ${listed(twins, '; ')}`);
 }
 
-function nothingFound(folder: string, scan: Pairing, masks: string | undefined): DataError {
-  const images = scan.unlabelled.length;
-  if (images === 0 && scan.lonely.length === 0)
-    return new DataError(`${folder}: holds no images; allowed endings: ${IMAGE_ENDINGS.join(', ')}`);
-  if (scan.lonely.length > 0)
+/** Why there is no pair. */
+function nothingFound(folder: string, { unlabelled, lonely }: Pairing, others: Scan['others'], masks: string | undefined): DataError {
+  const left = [...others].map(([ending, count]) => `${count} files *${ending}`);
+  const beside = left.length > 0 ? ` (${left.join(', ')} are not read: label maps are PNG files, images JPEG or PNG)` : '';
+  if (unlabelled.length + lonely.length === 0)
+    return new DataError(`${folder}: holds no images; allowed endings: ${IMAGE_ENDINGS.join(', ')}${beside}`);
+  const counts = `${lonely.length} label maps, ${unlabelled.length} images`;
+  if (lonely.length > 0)
     return new DataError(
-      `${scan.lonely.length} label maps, ${images} images, and no two whose names fit: label maps such as ${listed(scan.lonely.slice(0, 3))}, images such as ${listed(scan.unlabelled.slice(0, 3)) || 'none'}; a label map has the name of its image, with a word such as _mask or without`,
+      `${counts}, and no two whose names fit: label maps such as ${listed(lonely.slice(0, 3))}, images such as ${listed(unlabelled.slice(0, 3)) || 'none'}; a label map has the name of its image, with a word such as _mask or without${beside}`,
     );
-  const where = masks === undefined ? 'give their folder by --masks FOLDER' : 'see --masks';
+  const where = masks === undefined ? 'give their folder by --masks FOLDER' : `${masks} holds none`;
   return new DataError(
-    `${folder}: ${images} images and not one label map; looked for PNG files in folders such as masks/, labels/ or annotations/, and with names such as NAME_mask.png or NAME.png beside NAME.jpg; ${where}`,
+    `${folder}: ${unlabelled.length} images and not one label map; looked for PNG files in folders such as masks/, labels/ or annotations/, and with names such as NAME_mask.png or NAME.png beside NAME.jpg; ${where}${beside}`,
   );
 }
 
@@ -143,7 +146,7 @@ export function scanFolders(folder: string, masks?: string): Scan {
     throw new DataError(
       `label maps that cannot be told apart by their names:\n  ${listed(pairing.ambiguous, '\n  ')}\nmove one of each away, or give the folder of label maps by --masks FOLDER`,
     );
-  if (pairing.labelled.length === 0) throw nothingFound(folder, pairing, masks);
+  if (pairing.labelled.length === 0) throw nothingFound(folder, pairing, others, masks);
   checkNames([...pairing.labelled.flatMap(({ image, mask }) => [image, mask]), ...pairing.unlabelled]);
   checkTwins([...pairing.labelled.map(({ image }) => image), ...pairing.unlabelled]);
   const nameFile = nameFileOf(nameFiles);

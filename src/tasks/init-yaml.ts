@@ -21,8 +21,7 @@ export interface Written {
 }
 
 /** A text as YAML, on one line. */
-const text = (value: string): string =>
-  stringify(value, { lineWidth: 0, defaultStringType: /[\r\n]/.test(value) ? 'QUOTE_DOUBLE' : 'PLAIN' }).trim();
+const text = (value: string): string => stringify(value, { lineWidth: 0 }).trim();
 const list = (values: readonly number[]): string => `[${values.join(', ')}]`;
 
 /** A list of one class a line. */

@@ -117,7 +117,7 @@ function tell(reporter: Reporter, scan: Scan, maps: LabelMaps, classes: Classes)
     ]),
   );
   const shown = (label: number): string => shownLabel(label, maps.stored);
-  const ignored = classes.ignored.map((label) => `${shown(label)} (${maps.counts.get(label)!.pixels} pixels)`);
+  const ignored = classes.ignored.map((label) => `${shown(label)} (${maps.counts.get(label)?.pixels ?? 0} pixels)`);
   reporter.note(ignored.length > 0 ? `ignored: ${ignored.join(', ')}` : 'where a label means that a pixel has none, add --ignore LABEL');
   if (scan.nameFile === undefined) reporter.note('no classes.txt names the classes: rename them in the configuration');
 }
@@ -172,7 +172,7 @@ export async function init(options: InitOptions): Promise<InitResult> {
   const looked = evenly([...labelled.map(({ image }) => image), ...unlabelled], SIZES_LOOKED_AT);
   const sizes = await forEach(
     looked,
-    (image) => imageSize(join(root, image)),
+    async (image) => (await imageSize(join(root, image))).turned,
     () => {},
   );
   const { cudaDevices } = engineInfo();

@@ -8,13 +8,13 @@ export interface ImageSize {
 }
 
 /**
- * Width and height in pixels, as people see the image: a turn noted in the file (EXIF orientation) is applied.
+ * Width and height in pixels, as stored and as people see the image: `turned` as the file notes (EXIF orientation).
  * @throws DataError that names the file, where it cannot be read.
  */
-export async function imageSize(path: string): Promise<ImageSize> {
+export async function imageSize(path: string): Promise<{ readonly stored: ImageSize; readonly turned: ImageSize }> {
   try {
-    const { autoOrient } = await sharp(path).metadata();
-    return { width: autoOrient.width, height: autoOrient.height };
+    const { width, height, autoOrient: turned } = await sharp(path).metadata();
+    return { stored: { width, height }, turned };
   } catch (cause) {
     throw new DataError(`${path}: cannot be read as an image (${messageOf(cause)})`, { cause });
   }
