@@ -5,6 +5,7 @@ import { addBench } from './commands/bench.ts';
 import { addConvert } from './commands/convert.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvaluate } from './commands/evaluate.ts';
+import { addInit } from './commands/init.ts';
 import { addPredict } from './commands/predict.ts';
 import { addQuickstart } from './commands/quickstart.ts';
 import { addTrain } from './commands/train.ts';
@@ -21,7 +22,10 @@ export function buildProgram(context: Context): Command {
       writeErr: (text) => void context.stderr.write(text),
       outputError: (text, write) => write(context.colours.red(text)),
     })
-    .addHelpText('after', '\nStart with:  dssn quickstart      What is on this machine:  dssn doctor');
-  for (const add of [addQuickstart, addTrain, addEvaluate, addPredict, addConvert, addDoctor, addBench]) add(program, context);
+    .addHelpText(
+      'after',
+      '\nStart with:  dssn quickstart      With images of your own:  dssn init FOLDER      What is on this machine:  dssn doctor',
+    );
+  for (const add of [addQuickstart, addInit, addTrain, addEvaluate, addPredict, addConvert, addDoctor, addBench]) add(program, context);
   return program;
 }

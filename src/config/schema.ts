@@ -47,8 +47,8 @@ const data = z.strictObject({
   root: field(text, 'a folder: the paths of the lists are relative to it', 'Where the images lie. Does not change what is learnt.'),
   split: field(
     text,
-    'the name of a split: a folder with labeled.txt and unlabeled.txt',
-    'Which images are labelled: <root>/splits/NAME, then splits/<dataset>/NAME of this package; val.txt stands one level up (SPEC 3).',
+    'the name of a split, or a path (/..., ./..., ../...): a folder with labeled.txt and unlabeled.txt',
+    'Which images are labelled: <root>/splits/NAME, then splits/<dataset>/NAME of this package; val.txt stands one level up (SPEC 3). A path is a folder with all three lists, relative to the working directory.',
   ),
   crop_size: field(
     integer(1),
@@ -79,6 +79,16 @@ const data = z.strictObject({
     labelMap.nullable().default(null),
     "null (the dataset's own) or {stored label: train label}, both integers 0 to 255; 255 = ignore",
     'Changes labels as they are read; labels that are not named stay as they are.',
+  ),
+  label_colours: field(
+    z.array(rgb).min(1).max(254).nullable().default(null),
+    'null (label maps hold numbers) or a list of [red, green, blue], each 0 to 255, one a class',
+    'Label maps are read by their colours, each that of a class in the order of data.classes; of a palette PNG the colours count then, not the numbers. Also the palette, unless data.palette is given.',
+  ),
+  ignore_colours: field(
+    z.array(rgb).nullable().default(null),
+    'null or a list of [red, green, blue], each 0 to 255',
+    'With data.label_colours: colours of pixels without a label. Any other colour is an error.',
   ),
   cutmix_partner: field(
     z.enum(['same', 'other']).default('same'),

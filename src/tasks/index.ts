@@ -6,6 +6,7 @@ export { benchStep } from './bench-step.ts';
 export { convert } from './convert.ts';
 export { doctor } from './doctor.ts';
 export { evaluate } from './evaluate.ts';
+export { init } from './init.ts';
 export { predict } from './predict.ts';
 export { quickstart } from './quickstart.ts';
 export { train } from './train.ts';

@@ -1,7 +1,7 @@
 /** A stretch of a run in which one student learns: all of it, or one round of a method of several. */
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import type { Dataset } from '../data/catalog/index.ts';
+import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import type { Split } from '../data/lists.ts';
 import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader } from '../data/loader/index.ts';
 import { type Method, methods } from '../methods/index.ts';
@@ -26,7 +26,7 @@ export interface Plan {
   readonly config: Config;
   readonly method: Method;
   readonly dataset: Dataset;
-  readonly labelMap: Uint8Array;
+  readonly labelMap: LabelTable;
   readonly split: Split;
   /** Loaders' options but for what each phase loads. */
   readonly loading: Omit<Stage, 'labelled' | 'unlabelled' | 'batchSize' | 'iterations'>;

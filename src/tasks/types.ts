@@ -155,6 +155,42 @@ export interface ConvertResult {
   readonly left_out: Readonly<Record<string, number | null>>;
 }
 
+export interface InitOptions extends TaskOptions {
+  /** Images and label maps, or images alone. Nothing is written into it. */
+  readonly folder: string;
+  /** Another folder, of label maps alone. */
+  readonly masks?: string;
+  /** The configuration to write; its lists go into a folder beside it. */
+  readonly out: string;
+  /** Validation images: a number of them, or a share below 1. By default a fifth, and more where classes would be missing. */
+  readonly val?: number;
+  /** Seed of the validation list, and of the training. */
+  readonly seed: number;
+  /** Stored labels that count for nothing: numbers, or colours as `#rrggbb` or `r,g,b`. */
+  readonly ignore: readonly string[];
+  /** Replace what is there. */
+  readonly force: boolean;
+}
+
+/** Names as in the JSON. */
+export interface InitResult {
+  readonly config: string;
+  /** The folder of the lists. */
+  readonly lists: string;
+  readonly root: string;
+  readonly labelled: number;
+  readonly unlabelled: number;
+  readonly val: number;
+  /** What label maps hold. */
+  readonly stored: 'numbers' | 'colours';
+  readonly classes: readonly string[];
+  /** Stored labels that are ignored: numbers, or colours as '[r, g, b]'. */
+  readonly ignored: readonly string[];
+  /** The settings of the configuration that were chosen for these images and this machine. */
+  readonly settings: Readonly<Record<string, string | number | null>>;
+  readonly warnings: readonly string[];
+}
+
 export interface QuickstartOptions extends TaskOptions {
   /** Holds the runs `supervised` and `dssn`, the drawn images, the pictures and report.html. */
   readonly out: string;

@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { sizeForLongSide } from '../augment/long-side.ts';
 import { resizeBilinear, resizeNearest } from '../augment/resize.ts';
-import { INVALID_LABEL } from '../catalog/dataset.ts';
+import { INVALID_LABEL, type LabelTable } from '../catalog/dataset.ts';
 import { decodeImage } from '../decode/image.ts';
-import { decodeLabelMap } from '../decode/label-map.ts';
+import { decodeLabelColours, decodeLabelMap } from '../decode/label-map.ts';
 import type { LabelMap, Rgb, Sample } from '../types.ts';
 
 /** What is known of an image before it is cropped. `labels` are train labels. */
@@ -47,6 +47,39 @@ export function translateLabels(labels: LabelMap, table: Uint8Array, path: strin
   return { width: labels.width, height: labels.height, data };
 }
 
+/** A colour as configurations write it. */
+export const shownColour = (key: number): string => `[${key >> 16}, ${(key >> 8) & 255}, ${key & 255}]`;
+
+/** Colours to train labels. @throws DataError that names the file, the colour and where it stands. */
+export function translateColours({ width, height, data }: Rgb, table: ReadonlyMap<number, number>, path: string): LabelMap {
+  const labels = new Uint8Array(width * height);
+  // Neighbours mostly have the same colour.
+  let colour = -1;
+  let label: number | undefined;
+  for (let i = 0; i < labels.length; i++) {
+    const next = (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!;
+    if (next !== colour) {
+      colour = next;
+      label = table.get(colour);
+    }
+    if (label === undefined) {
+      const where = `row ${Math.floor(i / width)}, column ${i % width}`;
+      const allowed = [...table.keys()].map(shownColour).join(' ');
+      throw new DataError(
+        `${path}: colour ${shownColour(colour)} (${where}) is not allowed; allowed: ${allowed}; data.label_colours and data.ignore_colours can name others`,
+      );
+    }
+    labels[i] = label;
+  }
+  return { width, height, data: labels };
+}
+
+/** A label map's train labels, stored as numbers or as colours. @throws DataError that names the file. */
+export async function readLabels(path: string, table: LabelTable): Promise<LabelMap> {
+  if (table instanceof Uint8Array) return translateLabels(await decodeLabelMap(path), table, path);
+  return translateColours(await decodeLabelColours(path), table, path);
+}
+
 const sameSize = (a: { width: number; height: number }, b: { width: number; height: number }): boolean =>
   a.width === b.width && a.height === b.height;
 
@@ -54,33 +87,36 @@ const sameSize = (a: { width: number; height: number }, b: { width: number; heig
  * An image beside its mask. A mask says nothing of a turn (EXIF orientation), so the image is taken as it is stored, as Pillow
  * does, unless only the turned image has the mask's size. Images without a mask are turned: that is how people see them.
  */
-async function decodePair(imagePath: string, maskPath: string, pseudo: boolean): Promise<{ image: Rgb; mask: LabelMap }> {
-  if (pseudo) {
-    // The network that labelled it saw it turned, since it has no mask.
-    const [image, mask] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
-    return { image, mask };
-  }
-  const [stored, mask] = await Promise.all([decodeImage(imagePath, false), decodeLabelMap(maskPath)]);
-  if (sameSize(stored, mask)) return { image: stored, mask };
+async function decodePair(imagePath: string, maskPath: string, table: LabelTable): Promise<Required<Source>> {
+  const [stored, labels] = await Promise.all([decodeImage(imagePath, false), readLabels(maskPath, table)]);
+  if (sameSize(stored, labels)) return { image: stored, labels };
   const turned = await decodeImage(imagePath);
-  return { image: sameSize(turned, mask) ? turned : stored, mask };
+  return { image: sameSize(turned, labels) ? turned : stored, labels };
+}
+
+/** An image beside the train labels that a network gave it: this saw it turned, since it had no mask. */
+async function decodePseudo(imagePath: string, maskPath: string): Promise<Required<Source>> {
+  const [image, labels] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
+  return { image, labels };
 }
 
 /**
  * Decodes a sample at its own size, with its label map where `table` is given and it has one; a sample's own table goes first.
  * @throws DataError that names the file, or both files and their sizes where these differ.
  */
-export async function decodeSample(root: string, sample: Sample, table?: Uint8Array): Promise<Source> {
+export async function decodeSample(root: string, sample: Sample, table?: LabelTable): Promise<Source> {
   const imagePath = join(root, sample.image);
   if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
   const maskPath = resolve(root, sample.mask);
-  const { image, mask: stored } = await decodePair(imagePath, maskPath, sample.pseudo === true);
-  if (!sameSize(image, stored)) {
+  const { image, labels } = await (sample.pseudo
+    ? decodePseudo(imagePath, maskPath)
+    : decodePair(imagePath, maskPath, sample.labelTable ?? table));
+  if (!sameSize(image, labels)) {
     throw new DataError(
-      `${maskPath} has ${stored.width} x ${stored.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
+      `${maskPath} has ${labels.width} x ${labels.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
     );
   }
-  return { image, labels: sample.pseudo ? stored : translateLabels(stored, sample.labelTable ?? table, maskPath) };
+  return { image, labels };
 }
 
 /** Image (bilinear) and labels (nearest) at the size whose long side is `longSide`; as they are where that is null. */
