@@ -3,7 +3,10 @@ import { configKeys } from '../config/keys.ts';
 import type { Config } from '../config/schema.ts';
 
 /** Settings of the machine at hand: a run may go on with others. */
-const machineKeys = ['device', 'threads', 'pretrained', 'data.root', 'data.workers', 'train.checkpoint_every', 'train.log_every'];
+const machineKeys = [
+  ...['device', 'threads', 'pretrained', 'data.root', 'data.workers', 'train.checkpoint_every', 'train.log_every'],
+  ...['log.tensorboard', 'log.pictures'],
+];
 
 export interface Difference {
   readonly key: string;

@@ -11,6 +11,7 @@ import { differences } from './compare.ts';
 import { EventWriter, type LoggedEvent, type RunEvent, readEvents, type WeightsKind } from './events.ts';
 import { lockRun } from './lock.ts';
 import { beginSession, type Manifest, type ManifestInput, replaceJson, type SessionRecord } from './manifest.ts';
+import { type RunPicture, TensorBoardLog } from './tensorboard.ts';
 import { findWeights, RUN_FORMAT, recoverWeights, removeWeights, replaceWeights, type WeightsMark, weightsKinds } from './weights.ts';
 
 const CONFIG = 'config.json';
@@ -107,6 +108,8 @@ export interface RunWriterOptions {
   readonly resume?: boolean;
   /** Start anew even over a checkpoint (quickstart's own runs). */
   readonly replace?: boolean;
+  /** Told of what went wrong beside the run, which goes on. */
+  readonly warn?: (text: string) => void;
 }
 
 /** The writer of a run. */
@@ -116,6 +119,7 @@ export class RunWriter {
   readonly checkpoint: { readonly folder: string; readonly mark: WeightsMark } | undefined;
   readonly #events: EventWriter;
   readonly #unlock: () => void;
+  readonly #tensorboard: TensorBoardLog | undefined;
   #manifest: Manifest;
 
   private constructor(folder: string, options: RunWriterOptions) {
@@ -130,6 +134,13 @@ export class RunWriter {
     const from = this.checkpoint?.mark.iteration ?? 0;
     const earlier = this.checkpoint ? readManifest(folder) : undefined;
     this.#events = EventWriter.open(path.join(folder, EVENTS), this.checkpoint ? from : -1);
+    const { log } = options.config;
+    this.#tensorboard = log.tensorboard
+      ? new TensorBoardLog(folder, this.checkpoint && from, (text, iteration) => {
+          this.#events.append({ type: 'warning', iteration, text });
+          options.warn?.(text);
+        })
+      : undefined;
     this.#manifest = {
       format: RUN_FORMAT,
       status: 'running',
@@ -155,6 +166,12 @@ export class RunWriter {
 
   append(event: RunEvent): void {
     this.#events.append(event);
+    this.#tensorboard?.append(event);
+  }
+
+  /** For people who watch the run: pictures of what the networks make of images. They stand in TensorBoard's files alone. */
+  appendPictures(iteration: number, pictures: () => readonly RunPicture[]): void {
+    this.#tensorboard?.appendPictures(iteration, pictures);
   }
 
   /** Replaces a folder of weights as one (`fill` writes the files of `weightsFiles`), and logs it. Write `latest` last. */
@@ -173,6 +190,7 @@ export class RunWriter {
     this.append({ type: 'end', iteration, status });
     this.#events.flush();
     this.#events.close();
+    this.#tensorboard?.close();
     const sessions = this.#manifest.sessions.with(-1, {
       ...this.#manifest.sessions.at(-1)!,
       ended: new Date().toISOString(),

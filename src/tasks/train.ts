@@ -88,6 +88,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
       manifest: manifestOf(options, split, device),
       resume: options.resume,
       replace: hooks.replace ?? false,
+      warn: (text) => reporter.warning(text),
     });
   } catch (error) {
     prepared?.stepper.free();

@@ -15,6 +15,7 @@ import { scope } from '../torch/index.ts';
 import { type Progress, saveBest, saveLatest } from './checkpoint.ts';
 import { evaluateNetworks, type Viewing } from './evaluate.ts';
 import type { Stepper } from './step.ts';
+import type { Watch } from './watch.ts';
 import type { DataDescription } from './weights.ts';
 
 /** A pseudo-label on the way, for people to look at. */
@@ -66,6 +67,8 @@ export interface LoopOptions {
   readonly afterStep?: (done: number) => void;
   /** Sees pseudo-labels after the iterations that it asks for. */
   readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
+  /** Makes pictures of each evaluation. */
+  readonly watch?: Watch;
 }
 
 /** Iterations per second over the last steps, evaluations and checkpoints left out. */
@@ -107,12 +110,11 @@ export async function runLoop(options: LoopOptions): Promise<boolean> {
 }
 
 async function learnAll(options: LoopOptions, save: () => void): Promise<boolean> {
-  const { config, run, progress, reporter, signal, first, iterations, iterationsPerEpoch } = options;
+  const { config, run, progress, reporter, signal, first, iterations } = options;
   const round = options.round === undefined ? {} : { round: options.round };
   const speed = new Speed();
   const { log_every: logEvery, checkpoint_every: checkpointEvery } = config.train;
-  const evaluateEvery = config.train.eval_every ?? iterationsPerEpoch;
-  const isDue = (): boolean => progress.done > first && ((progress.done - first) % evaluateEvery === 0 || progress.done === iterations);
+  const isDue = (): boolean => isEvaluatedAfter(options, progress.done);
   // An earlier process may have been stopped while it evaluated.
   if (isDue() && progress.evaluated < progress.done) {
     if (!(await evaluate(options))) return false;
@@ -152,6 +154,11 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
   return true;
 }
 
+/** Whether the networks are evaluated once so many steps of the run are done. */
+function isEvaluatedAfter({ config, first, iterations, iterationsPerEpoch }: LoopOptions, done: number): boolean {
+  return done > first && ((done - first) % (config.train.eval_every ?? iterationsPerEpoch) === 0 || done === iterations);
+}
+
 /**
  * Lets signals and timers in. Awaiting a batch is not enough: Node hands over all of a port's messages in one turn of its event
  * loop, workers send more while a step runs inside that turn, and SIGTERM went unheard for minutes.
@@ -159,15 +166,19 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
 const eventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** One step on a batch; gives the batch's memory back. */
-function learn({ stepper, pseudoLabels, viewing, first }: LoopOptions, batch: TrainBatch): ReturnType<Stepper['step']> {
+function learn(options: LoopOptions, batch: TrainBatch): ReturnType<Stepper['step']> {
   using _ = scope();
+  const { stepper, pseudoLabels, viewing, first, watch } = options;
   const views = toViews(batch, viewing.device);
   const iteration = first + batch.iteration + 1;
-  const wanted = pseudoLabels?.wants(iteration) === true;
-  const picture = wanted ? pictureOf(batch) : undefined;
+  const takers = [
+    ...(pseudoLabels?.wants(iteration) ? [pseudoLabels.take] : []),
+    ...(watch && isEvaluatedAfter(options, iteration) ? [watch.takePseudoLabels] : []),
+  ];
+  const picture = takers.length > 0 ? pictureOf(batch) : undefined;
   batch.release();
   return stepper.step(views, batch.iteration, (result) => {
-    if (picture) takePicture(result, picture, iteration, pseudoLabels!.take);
+    if (picture) takePicture(result, picture, iteration, takers);
   });
 }
 
@@ -176,20 +187,25 @@ function pictureOf({ unlabelled, cropSize }: TrainBatch): Rgb | undefined {
   return unlabelled && { width: cropSize, height: cropSize, data: unlabelled.weak.slice(0, cropSize * cropSize * 3) };
 }
 
-function takePicture(result: StepResult, image: Rgb, iteration: number, take: (picture: PseudoLabelPicture) => void): void {
+function takePicture(result: StepResult, image: Rgb, iteration: number, takers: readonly ((picture: PseudoLabelPicture) => void)[]): void {
   const found = result.pseudoLabels?.();
   if (!found) return;
   const size = { width: image.width, height: image.height };
   const bytes = (t: typeof found.labels) => ({ ...size, data: t.select(0, 0).to('uint8').toBytes() });
-  take({ iteration, image, labels: bytes(found.labels), kept: bytes(found.keep) });
+  const picture = { iteration, image, labels: bytes(found.labels), kept: bytes(found.keep) };
+  for (const take of takers) take(picture);
 }
 
 /** Evaluates student and teacher, logs it, keeps the best. @returns false when it was interrupted. */
 async function evaluate(options: LoopOptions): Promise<boolean> {
-  const { stepper, run, progress, data, viewing, reporter, signal } = options;
+  const { stepper, run, progress, data, viewing, reporter, signal, watch } = options;
   const { done: iteration } = progress;
   const began = performance.now();
-  const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, { signal });
+  watch?.begin();
+  const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, {
+    signal,
+    ...(watch && { onImage: (_, seen) => watch.see(seen) }),
+  });
   if (!found) return false;
   const [student, teacher] = found.scores as [Scores, Scores];
   run.append({
@@ -200,6 +216,7 @@ async function evaluate(options: LoopOptions): Promise<boolean> {
     teacher,
     seconds: (performance.now() - began) / 1000,
   });
+  watch?.write(iteration);
   progress.evaluated = iteration;
   for (const [who, { miou }] of [
     ['student', student],
