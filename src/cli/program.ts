@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addEvaluate } from './commands/evaluate.ts';
 import { addPredict } from './commands/predict.ts';
 import { addQuickstart } from './commands/quickstart.ts';
+import { addRuns } from './commands/runs.ts';
 import { addTrain } from './commands/train.ts';
 import type { Context } from './context.ts';
 
@@ -22,6 +23,6 @@ export function buildProgram(context: Context): Command {
       outputError: (text, write) => write(context.colours.red(text)),
     })
     .addHelpText('after', '\nStart with:  dssn quickstart      What is on this machine:  dssn doctor');
-  for (const add of [addQuickstart, addTrain, addEvaluate, addPredict, addConvert, addDoctor, addBench]) add(program, context);
+  for (const add of [addQuickstart, addTrain, addEvaluate, addPredict, addRuns, addConvert, addDoctor, addBench]) add(program, context);
   return program;
 }

@@ -29,7 +29,8 @@ const choices: Readonly<Record<string, { kind: WeightsKind; file: string }>> = {
   latest: { kind: 'latest', file: weightsFiles.student },
 };
 
-function readManifest(folder: string): Manifest | undefined {
+/** What a run was made with; undefined where it does not say. @throws CheckpointError for one that cannot be read. */
+export function readManifest(folder: string): Manifest | undefined {
   const file = path.join(folder, MANIFEST);
   if (!existsSync(file)) return undefined;
   try {
@@ -40,6 +41,9 @@ function readManifest(folder: string): Manifest | undefined {
   }
   throw new CheckpointError(`${file}: written by a later version of dssn; allowed: format ${RUN_FORMAT} or earlier`);
 }
+
+/** All events of a run so far. @throws DataError for a line that is none. */
+export const eventsOf = (folder: string): LoggedEvent[] => readEvents(path.join(folder, EVENTS));
 
 /** A run as a reader sees it. */
 export class RunFolder {
@@ -66,7 +70,7 @@ export class RunFolder {
 
   /** All events so far. */
   events(): LoggedEvent[] {
-    return readEvents(path.join(this.path, EVENTS));
+    return eventsOf(this.path);
   }
 
   /** The whole folder of this kind, if there is one. */
@@ -147,6 +151,7 @@ export class RunWriter {
       method: options.config.method,
       seed: options.config.seed,
       lists: options.manifest.lists,
+      ...(options.manifest.iterations !== undefined && { iterations: options.manifest.iterations }),
       sessions: [...(earlier?.sessions ?? []).map(closed), beginSession(options.manifest, from)],
     };
     replaceJson(path.join(folder, CONFIG), options.config);

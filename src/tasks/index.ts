@@ -8,5 +8,7 @@ export { doctor } from './doctor.ts';
 export { evaluate } from './evaluate.ts';
 export { predict } from './predict.ts';
 export { quickstart } from './quickstart.ts';
+export { compareRuns } from './runs.ts';
 export { train } from './train.ts';
+export { trainSeeds } from './train-seeds.ts';
 export type * from './types.ts';

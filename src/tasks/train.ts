@@ -23,7 +23,7 @@ async function openSplit(config: Config, usesUnlabelled: boolean, dataset: Datas
   return { ...lists, labelled: found.slice(0, lists.labelled.length), val: found.slice(lists.labelled.length) };
 }
 
-function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
+function manifestOf(options: TrainOptions, split: Split, device: Device, iterations: number): ManifestInput {
   const engine = engineInfo();
   const lists = (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
     const file = split.files[name];
@@ -39,6 +39,7 @@ function manifestOf(options: TrainOptions, split: Split, device: Device): Manife
     device,
     threads: engine.threads,
     lists,
+    iterations,
   };
 }
 
@@ -85,7 +86,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   try {
     run = RunWriter.create(out, {
       config,
-      manifest: manifestOf(options, split, device),
+      manifest: manifestOf(options, split, device, of),
       resume: options.resume,
       replace: hooks.replace ?? false,
       warn: (text) => reporter.warning(text),
