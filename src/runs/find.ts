@@ -1,9 +1,10 @@
 /** Run folders on the disk. */
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { CONFIG, EVENTS, MANIFEST } from './folder.ts';
 
 /** A run is known by these: one alone may be anybody's. */
-const marks = ['config.json', 'manifest.json', 'events.jsonl'];
+const marks = [CONFIG, MANIFEST, EVENTS];
 
 /** Whether a folder is a run's, which may be damaged. */
 export const isRun = (folder: string): boolean => marks.filter((name) => existsSync(path.join(folder, name))).length >= 2;
@@ -12,28 +13,29 @@ export const isRun = (folder: string): boolean => marks.filter((name) => existsS
 const passedOver = (name: string): boolean => name.startsWith('.') || name === 'node_modules';
 
 function subfolders(folder: string): string[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch {
-    // One that may not be read holds none that could be.
-    return [];
-  }
-  const paths = names
-    .filter((name) => !passedOver(name))
-    .sort()
-    .map((name) => path.join(folder, name));
-  return paths.filter((place) => statSync(place, { throwIfNoEntry: false })?.isDirectory());
+  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !passedOver(name));
+  const folders = entries.filter((entry) => {
+    if (!entry.isSymbolicLink()) return entry.isDirectory();
+    return statSync(path.join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+  });
+  return folders.map(({ name }) => path.join(folder, name)).sort();
 }
 
 /** The run folders in and below a folder, at any depth, in the order of their names. A folder reached twice by links counts once. */
 export function findRuns(root: string): string[] {
   const seen = new Set<string>();
   const visit = (folder: string): string[] => {
-    const real = realpathSync(folder);
-    if (seen.has(real)) return [];
-    seen.add(real);
-    return [...(isRun(folder) ? [folder] : []), ...subfolders(folder).flatMap(visit)];
+    let below: string[];
+    try {
+      const real = realpathSync(folder);
+      if (seen.has(real)) return [];
+      seen.add(real);
+      below = subfolders(folder);
+    } catch {
+      // Not to be read, or taken away at this moment: it shows no runs.
+      return [];
+    }
+    return [...(isRun(folder) ? [folder] : []), ...below.flatMap(visit)];
   };
   return visit(root);
 }

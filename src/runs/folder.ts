@@ -14,9 +14,9 @@ import { beginSession, type Manifest, type ManifestInput, replaceJson, type Sess
 import { type RunPicture, TensorBoardLog } from './tensorboard.ts';
 import { findWeights, RUN_FORMAT, recoverWeights, removeWeights, replaceWeights, type WeightsMark, weightsKinds } from './weights.ts';
 
-const CONFIG = 'config.json';
-const MANIFEST = 'manifest.json';
-const EVENTS = 'events.jsonl';
+export const CONFIG = 'config.json';
+export const MANIFEST = 'manifest.json';
+export const EVENTS = 'events.jsonl';
 
 /** The files within the folders of weights. */
 export const weightsFiles = { student: 'student.safetensors', teacher: 'teacher.safetensors', optimiser: 'optimiser.safetensors' } as const;

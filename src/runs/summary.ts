@@ -1,10 +1,10 @@
 /** What a run has come to, as its folder tells it; also while it is written, and of folders that are damaged. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { messageOf } from '../base/errors.ts';
+import { DataError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { LoggedEvent } from './events.ts';
-import { eventsOf, RunFolder, readManifest } from './folder.ts';
+import { EVENTS, eventsOf, RunFolder, readManifest } from './folder.ts';
 import { writerOf } from './lock.ts';
 import type { Manifest, SessionRecord } from './manifest.ts';
 import { findWeights, weightsKinds } from './weights.ts';
@@ -50,6 +50,18 @@ type Evaluation = Extract<LoggedEvent, { type: 'eval' }>;
 function evaluationsOf(events: readonly LoggedEvent[]): Evaluation[] {
   const all = events.filter((event): event is Evaluation => event.type === 'eval');
   return all.filter(({ round }) => round === all.at(-1)?.round);
+}
+
+/** @throws DataError where there are none, or an evaluation lacks its scores. */
+function wholeEvents(folder: string): LoggedEvent[] {
+  const file = path.join(folder, EVENTS);
+  if (!existsSync(file)) throw new DataError(`${file}: is missing`);
+  const events = eventsOf(folder);
+  const empty = events.find(
+    (event) => event.type === 'eval' && !(event.student?.iou && (event.teacher === undefined || event.teacher.iou)),
+  );
+  if (empty) throw new DataError(`${file}: the evaluation at iteration ${empty.iteration} lacks its scores`);
+  return events;
 }
 
 function lastAndBest(evaluations: readonly Evaluation[], who: 'student' | 'teacher'): LastAndBest | null {
@@ -119,8 +131,7 @@ export function summariseRun(folder: string): { readonly summary: RunSummary; re
   };
   const opened = attempt(() => RunFolder.open(folder));
   const manifest = attempt(() => readManifest(folder));
-  const events = attempt(() => eventsOf(folder)) ?? [];
-  const scores = attempt(() => scoresOf(events)) ?? scoresOf([]);
+  const events = attempt(() => wholeEvents(folder)) ?? [];
   const done = events.at(-1)?.iteration ?? 0;
   const status = statusOf(folder, manifest, events);
   if (status !== 'running') problems.push(...(attempt(() => damagedWeights(folder)) ?? []));
@@ -134,7 +145,7 @@ export function summariseRun(folder: string): { readonly summary: RunSummary; re
       seed: opened?.config.seed ?? manifest?.seed ?? null,
       iterations: done,
       of: lengthOf(manifest, opened?.config, done),
-      ...scores,
+      ...scoresOf(events),
       started: manifest?.sessions?.[0]?.started ?? null,
       seconds: secondsOf(manifest?.sessions ?? [], events),
     },

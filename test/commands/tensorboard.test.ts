@@ -87,7 +87,9 @@ describe('a run that was killed and went on', () => {
     expect(curve(run, 'eval/mIoU')).toEqual(evaluations.map(({ iteration, student }) => [iteration, Math.fround(student.miou)]));
     expect(curve(run, 'eval/mIoU_ema')).toEqual(evaluations.map(({ iteration, teacher }) => [iteration, Math.fround(teacher!.miou)]));
     for (const name of classes)
-      expect(curve(run, `eval/${name}_IoU`)).toEqual(evaluations.map(({ iteration, student }) => [iteration, Math.fround(student.iou[name]!)]));
+      expect(curve(run, `eval/${name}_IoU`)).toEqual(
+        evaluations.map(({ iteration, student }) => [iteration, Math.fround(student.iou[name]!)]),
+      );
   });
 
   it('shows pictures of each evaluation: four predictions and a pseudo-label', async () => {
@@ -105,7 +107,9 @@ describe('a run that was killed and went on', () => {
     expect((await dssn(...command(plain, 'log.tensorboard=false'))).code).toBe(0);
     expect(existsSync(join(plain, 'tensorboard'))).toBe(false);
     for (const who of ['student', 'teacher', 'optimiser'])
-      expect(readFileSync(join(run, `latest/${who}.safetensors`)).equals(readFileSync(join(plain, `latest/${who}.safetensors`))), who).toBe(true);
+      expect(readFileSync(join(run, `latest/${who}.safetensors`)).equals(readFileSync(join(plain, `latest/${who}.safetensors`))), who).toBe(
+        true,
+      );
   });
 });
 

@@ -47,6 +47,12 @@ function few(names: readonly string[]): string {
   return more > 0 ? `${names.slice(0, NAMES_SHOWN).join(', ')} and ${more} more` : names.join(', ');
 }
 
+/** Of a configuration that cannot be read there may be a line for each key; --json has them all. */
+function firstLine(problem: string): string {
+  const [first = '', ...others] = problem.split('\n');
+  return others.length > 0 ? `${first} (and ${others.length} more)` : first;
+}
+
 const spread = (mean: number | undefined, deviation: number | undefined): string =>
   mean === undefined ? '' : `${percent(mean)} ± ${deviation === undefined ? '-' : percent(deviation)}`;
 
@@ -79,7 +85,7 @@ function text({ runs, groups, differing }: RunsResult, perClass: boolean): strin
   const parts = [`mIoU in percent, at the last evaluation and the best\n${runsTable(runs)}`];
   const damaged = runs.filter(({ problems }) => problems.length > 0);
   if (damaged.length > 0)
-    parts.push(damaged.map(({ name, problems }) => `${name} is damaged:\n  ${problems.join('\n').replaceAll('\n', '\n  ')}`).join('\n'));
+    parts.push(damaged.map(({ name, problems }) => [`${name} is damaged:`, ...problems.map(firstLine)].join('\n  ')).join('\n'));
   if (perClass) parts.push(`IoU in percent of each class, at the last evaluation\n${classesTable(runs)}`);
   if (groups.length > 0)
     parts.push(`finished runs that differ in their seed alone: mean ± standard deviation (n - 1)\n${groupsTable(groups)}`);
