@@ -8,6 +8,7 @@ import { addEvaluate } from './commands/evaluate.ts';
 import { addInit } from './commands/init.ts';
 import { addPredict } from './commands/predict.ts';
 import { addQuickstart } from './commands/quickstart.ts';
+import { addRuns } from './commands/runs.ts';
 import { addTrain } from './commands/train.ts';
 import type { Context } from './context.ts';
 
@@ -26,6 +27,7 @@ export function buildProgram(context: Context): Command {
       'after',
       '\nStart with:  dssn quickstart      With images of your own:  dssn init FOLDER      What is on this machine:  dssn doctor',
     );
-  for (const add of [addQuickstart, addInit, addTrain, addEvaluate, addPredict, addConvert, addDoctor, addBench]) add(program, context);
+  for (const add of [addQuickstart, addInit, addTrain, addEvaluate, addPredict, addRuns, addConvert, addDoctor, addBench])
+    add(program, context);
   return program;
 }

@@ -87,6 +87,7 @@ describe('a configuration', () => {
         weight_contrastive: 0.01,
       },
       eval: { mode: 'auto', tta: false },
+      log: { tensorboard: true, pictures: 4 },
     });
   });
 

@@ -259,6 +259,19 @@ const evaluation = z.strictObject({
   ),
 });
 
+const log = z.strictObject({
+  tensorboard: field(
+    z.boolean().default(true),
+    'true, false',
+    "Whether the run's numbers and pictures are also written for TensorBoard, into RUN/tensorboard. Does not change what is learnt.",
+  ),
+  pictures: field(
+    integer(0).default(4),
+    'an integer of at least 0 (images)',
+    "At each evaluation TensorBoard gets the networks' predictions on so many images, the first of the validation list, and a pseudo-label of the step before; 0 = no pictures. Does not change what is learnt.",
+  ),
+});
+
 /** The keys as they are written. `parseConfig` gives a section that is left out or left empty as `{}`, so that each key missing is told. */
 export const writtenSchema = z.strictObject({
   method: field(
@@ -295,6 +308,7 @@ export const writtenSchema = z.strictObject({
   select,
   loss,
   eval: evaluation,
+  log,
 });
 
 /** The whole configuration, with what `auto` means for its method filled in. */

@@ -11,6 +11,7 @@ import { EventWriter, type LoggedEvent, type RunEvent, readEvents, type WeightsK
 import { CONFIG, inspectRun, MANIFEST, readConfig, readManifest } from './inspect.ts';
 import { lockRun } from './lock.ts';
 import { beginSession, type Manifest, type ManifestInput, replaceJson, type SessionRecord } from './manifest.ts';
+import { type RunPicture, TensorBoardLog } from './tensorboard.ts';
 import {
   findWeights,
   type PassedOver,
@@ -26,7 +27,7 @@ import {
 } from './weights.ts';
 import { writing } from './writing.ts';
 
-const EVENTS = 'events.jsonl';
+export const EVENTS = 'events.jsonl';
 
 /** The files within the folders of weights. */
 export const weightsFiles = { student: 'student.safetensors', teacher: 'teacher.safetensors', optimiser: 'optimiser.safetensors' } as const;
@@ -38,6 +39,9 @@ const choices: Readonly<Record<string, { kind: WeightsKind; file: string }>> = {
   'teacher-latest': { kind: 'latest', file: weightsFiles.teacher },
   latest: { kind: 'latest', file: weightsFiles.student },
 };
+
+/** All events of a run so far. @throws DataError for a line that is none. */
+export const eventsOf = (folder: string): LoggedEvent[] => readEvents(path.join(folder, EVENTS));
 
 /** A run as a reader sees it. */
 export class RunFolder {
@@ -62,7 +66,7 @@ export class RunFolder {
 
   /** All events so far. */
   events(): LoggedEvent[] {
-    return readEvents(path.join(this.path, EVENTS));
+    return eventsOf(this.path);
   }
 
   /** The whole folder of this kind, if there is one. */
@@ -118,6 +122,8 @@ export interface RunWriterOptions {
   readonly replace?: boolean;
   /** With `resume`: keys, or sections, of the configuration that may differ from the run's. */
   readonly allowChange?: readonly string[];
+  /** Told of what went wrong beside the run, which goes on. */
+  readonly warn?: (text: string) => void;
 }
 
 /** The writer of a run. */
@@ -130,6 +136,7 @@ export class RunWriter {
   readonly #events: EventWriter;
   readonly #unlock: () => void;
   readonly #keep: number;
+  readonly #tensorboard: TensorBoardLog | undefined;
   #manifest: Manifest;
 
   private constructor(folder: string, options: RunWriterOptions, changed: readonly Difference[], unlock: () => void) {
@@ -146,12 +153,20 @@ export class RunWriter {
     const from = this.checkpoint?.mark.iteration ?? 0;
     const earlier = this.checkpoint ? readManifest(folder) : undefined;
     this.#events = EventWriter.open(path.join(folder, EVENTS), this.checkpoint ? from : -1);
+    const { log } = options.config;
+    this.#tensorboard = log.tensorboard
+      ? new TensorBoardLog(folder, this.checkpoint && from, (text, iteration) => {
+          this.#events.append({ type: 'warning', iteration, text });
+          options.warn?.(text);
+        })
+      : undefined;
     this.#manifest = {
       format: RUN_FORMAT,
       status: 'running',
       method: options.config.method,
       seed: options.config.seed,
       lists: options.manifest.lists,
+      ...(options.manifest.iterations !== undefined && { iterations: options.manifest.iterations }),
       sessions: [...(earlier?.sessions ?? []).map(closed), beginSession(options.manifest, from, changed)],
     };
     replaceJson(path.join(folder, CONFIG), options.config);
@@ -182,11 +197,17 @@ export class RunWriter {
 
   append(event: RunEvent): void {
     writing(this.path, () => this.#events.append(event));
+    this.#tensorboard?.append(event);
   }
 
   /** All events so far. */
   events(): LoggedEvent[] {
-    return readEvents(path.join(this.path, EVENTS));
+    return eventsOf(this.path);
+  }
+
+  /** For people who watch the run: pictures of what the networks make of images. They stand in TensorBoard's files alone. */
+  appendPictures(iteration: number, pictures: () => readonly RunPicture[]): void {
+    this.#tensorboard?.appendPictures(iteration, pictures);
   }
 
   /** Replaces a folder of weights as one (`fill` writes the files of `weightsFiles`), and logs it. Write `latest` last. */
@@ -215,6 +236,7 @@ export class RunWriter {
       if (status !== 'failed') throw error;
     } finally {
       this.#events.close();
+      this.#tensorboard?.close();
       this.#unlock();
     }
   }

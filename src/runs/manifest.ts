@@ -46,6 +46,8 @@ export interface Manifest {
   readonly method: string;
   readonly seed: number;
   readonly lists: readonly ListRecord[];
+  /** SGD steps of the whole run. Runs of early versions lack it. */
+  readonly iterations?: number;
   /** In order; more than one after a resume. */
   readonly sessions: readonly SessionRecord[];
 }
@@ -58,6 +60,7 @@ export interface ManifestInput {
   readonly device: string;
   readonly threads: number;
   readonly lists: readonly ListRecord[];
+  readonly iterations?: number;
 }
 
 /** The record of a list file, or of the lines in `listing`. */

@@ -9,5 +9,7 @@ export { evaluate } from './evaluate.ts';
 export { init } from './init.ts';
 export { predict } from './predict.ts';
 export { quickstart } from './quickstart.ts';
+export { compareRuns } from './runs.ts';
 export { train } from './train.ts';
+export { trainSeeds } from './train-seeds.ts';
 export type * from './types.ts';

@@ -11,6 +11,7 @@ import { loadLatest, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
+import { Gallery } from '../train/gallery.ts';
 import { burnInIterations, describeData, modelOf, viewingOf } from './shared.ts';
 import type { TaskOptions } from './types.ts';
 
@@ -151,6 +152,7 @@ function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: Stage
   const { config, method, dataset, labelMap, split, device, run, progress, reporter, signal, hooks } = session;
   const data = describeData(config, dataset);
   const viewing = viewingOf(data, config.eval.tta, device);
+  const { log } = config;
   return {
     config,
     stepper,
@@ -169,6 +171,7 @@ function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: Stage
     ...(phase.round !== undefined && { round: phase.round }),
     ...(phase.afterStep && { afterStep: (done: number) => phase.afterStep!(done, stepper) }),
     ...(hooks.pseudoLabels && { pseudoLabels: hooks.pseudoLabels }),
+    ...(log.tensorboard && log.pictures > 0 && { gallery: new Gallery(run, data, log.pictures) }),
   };
 }
 

@@ -25,7 +25,7 @@ async function openSplit(config: Config, usesUnlabelled: boolean, dataset: Datas
   return { ...lists, labelled: found.slice(0, lists.labelled.length), val: found.slice(lists.labelled.length) };
 }
 
-function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
+function manifestOf(options: TrainOptions, split: Split, device: Device, iterations: number): ManifestInput {
   const engine = engineInfo();
   const lists = (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
     const file = split.files[name];
@@ -41,6 +41,7 @@ function manifestOf(options: TrainOptions, split: Split, device: Device): Manife
     device,
     threads: engine.threads,
     lists,
+    iterations,
   };
 }
 
@@ -90,10 +91,11 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   try {
     run = RunWriter.create(out, {
       config,
-      manifest: manifestOf(options, split, device),
+      manifest: manifestOf(options, split, device, of),
       resume: options.resume,
       replace: hooks.replace ?? false,
       ...(options.allowConfigChange && { allowChange: options.allowConfigChange }),
+      warn: (text) => reporter.warning(text),
     });
   } catch (error) {
     prepared?.stepper.free();

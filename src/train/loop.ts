@@ -14,6 +14,7 @@ import type { RunWriter } from '../runs/folder.ts';
 import { scope } from '../torch/index.ts';
 import { type Progress, saveBest, saveLatest } from './checkpoint.ts';
 import { evaluateNetworks, type Viewing } from './evaluate.ts';
+import type { Gallery } from './gallery.ts';
 import { sharesByClass } from './shares.ts';
 import type { Stepper, StepValues } from './step.ts';
 import { PseudoLabelWatch } from './watch.ts';
@@ -69,6 +70,8 @@ export interface LoopOptions {
   readonly afterStep?: (done: number) => void;
   /** Sees pseudo-labels after the iterations that it asks for. */
   readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
+  /** Makes pictures of each evaluation. */
+  readonly gallery?: Gallery;
 }
 
 /** Iterations per second over the last steps, evaluations and checkpoints left out. */
@@ -110,13 +113,12 @@ export async function runLoop(options: LoopOptions): Promise<boolean> {
 }
 
 async function learnAll(options: LoopOptions, save: () => void): Promise<boolean> {
-  const { config, progress, reporter, signal, first, iterations, iterationsPerEpoch } = options;
+  const { config, progress, reporter, signal, first, iterations } = options;
   const round = options.round === undefined ? {} : { round: options.round };
   const speed = new Speed();
   const { log_every: logEvery, checkpoint_every: checkpointEvery } = config.train;
-  const evaluateEvery = config.train.eval_every ?? iterationsPerEpoch;
-  const isDue = (): boolean => progress.done > first && ((progress.done - first) % evaluateEvery === 0 || progress.done === iterations);
   const say = watched(options);
+  const isDue = (): boolean => isEvaluatedAfter(options, progress.done);
   // An earlier process may have been stopped while it evaluated.
   if (isDue() && progress.evaluated < progress.done) {
     if (!(await evaluate(options, say))) return false;
@@ -185,6 +187,11 @@ function skip({ config, run, progress, reporter, round }: LoopOptions, reason: s
   reporter.warning(what);
 }
 
+/** Whether the networks are evaluated once so many steps of the run are done. */
+function isEvaluatedAfter({ config, first, iterations, iterationsPerEpoch }: LoopOptions, done: number): boolean {
+  return done > first && ((done - first) % (config.train.eval_every ?? iterationsPerEpoch) === 0 || done === iterations);
+}
+
 /**
  * Lets signals and timers in. Awaiting a batch is not enough: Node hands over all of a port's messages in one turn of its event
  * loop, workers send more while a step runs inside that turn, and SIGTERM went unheard for minutes.
@@ -202,7 +209,7 @@ interface Learnt extends StepValues {
 
 /** One step, on as many batches as the configuration says; gives their memory back. */
 async function learn(options: LoopOptions, isLogged: boolean): Promise<Learnt> {
-  const { config, stepper, batches, pseudoLabels, progress, first, data } = options;
+  const { config, stepper, batches, pseudoLabels, progress, first, data, gallery } = options;
   const { accumulate } = config.train;
   const images = new Set<string>();
   let [epoch, size, byClass] = [0, 0, {} as Learnt['byClass']];
@@ -217,12 +224,16 @@ async function learn(options: LoopOptions, isLogged: boolean): Promise<Learnt> {
     using _ = scope();
     const views = toViews(batch, options.viewing.device);
     const iteration = progress.done + 1;
-    const picture = n === accumulate && pseudoLabels?.wants(iteration) === true ? pictureOf(batch) : undefined;
+    const takers = [
+      ...(pseudoLabels?.wants(iteration) ? [pseudoLabels.take] : []),
+      ...(gallery && isEvaluatedAfter(options, iteration) ? [gallery.takePseudoLabels] : []),
+    ];
+    const picture = n === accumulate && takers.length > 0 ? pictureOf(batch) : undefined;
     batch.release();
     stepper.add(views, (result) => {
       if (n < accumulate) return;
       if (isLogged) byClass = sharesByClass(result, views.unlabelled?.valid, data.classes);
-      if (picture) takePicture(result, picture, iteration, pseudoLabels!.take);
+      if (picture) takePicture(result, picture, iteration, takers);
     });
   }
   return { ...stepper.finish(), epoch, images: [...images], size, byClass };
@@ -233,20 +244,25 @@ function pictureOf({ unlabelled, cropSize }: TrainBatch): Rgb | undefined {
   return unlabelled && { width: cropSize, height: cropSize, data: unlabelled.weak.slice(0, cropSize * cropSize * 3) };
 }
 
-function takePicture(result: StepResult, image: Rgb, iteration: number, take: (picture: PseudoLabelPicture) => void): void {
+function takePicture(result: StepResult, image: Rgb, iteration: number, takers: readonly ((picture: PseudoLabelPicture) => void)[]): void {
   const found = result.pseudoLabels?.();
   if (!found) return;
   const size = { width: image.width, height: image.height };
   const bytes = (t: typeof found.labels) => ({ ...size, data: t.select(0, 0).to('uint8').toBytes() });
-  take({ iteration, image, labels: bytes(found.labels), kept: bytes(found.keep) });
+  const picture = { iteration, image, labels: bytes(found.labels), kept: bytes(found.keep) };
+  for (const take of takers) take(picture);
 }
 
 /** Evaluates student and teacher, logs it, keeps the best. @returns false when it was interrupted. */
 async function evaluate(options: LoopOptions, say: (event: RunEvent) => void): Promise<boolean> {
-  const { stepper, run, progress, data, viewing, reporter, signal } = options;
+  const { stepper, run, progress, data, viewing, reporter, signal, gallery } = options;
   const { done: iteration } = progress;
   const began = performance.now();
-  const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, { signal });
+  gallery?.begin();
+  const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, {
+    signal,
+    ...(gallery && { onImage: (_, seen) => gallery.see(seen) }),
+  });
   if (!found) return false;
   const [student, teacher] = found.scores as [Scores, Scores];
   say({
@@ -257,6 +273,7 @@ async function evaluate(options: LoopOptions, say: (event: RunEvent) => void): P
     teacher,
     seconds: (performance.now() - began) / 1000,
   });
+  gallery?.write(iteration);
   progress.evaluated = iteration;
   for (const [who, { miou }] of [
     ['student', student],
