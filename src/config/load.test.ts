@@ -51,6 +51,7 @@ describe('a configuration', () => {
         label_map: null,
         label_colours: null,
         ignore_colours: null,
+        holdout: 0,
         cutmix_partner: 'same',
         num_aug: 3,
         scale_base: null,

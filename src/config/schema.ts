@@ -90,6 +90,11 @@ const data = z.strictObject({
     'null or a list of [red, green, blue], each 0 to 255',
     'With data.label_colours: colours of pixels without a label. Any other colour is an error.',
   ),
+  holdout: field(
+    integer(0).default(0),
+    'an integer of at least 0 (images)',
+    'Labelled images that are not learnt from: best/ and teacher-best/ are chosen by their mIoU on these, and the validation list judges them. 0 = chosen on the validation list itself, as the published code does, which flatters the best. Drawn from the seed, every class on both sides where that can be done.',
+  ),
   cutmix_partner: field(
     z.enum(['same', 'other']).default('same'),
     'same, other',

@@ -48,6 +48,8 @@ export interface EvalEvent {
   readonly round?: number;
   readonly student: Scores;
   readonly teacher?: Scores;
+  /** mIoU on the labelled images that are held out (data.holdout), by which the best is chosen. */
+  readonly holdout?: { readonly student: number; readonly teacher: number };
   readonly seconds?: number;
 }
 

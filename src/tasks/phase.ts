@@ -3,6 +3,7 @@ import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import type { Split } from '../data/lists.ts';
+import type { Sample } from '../data/types.ts';
 import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader } from '../data/loader/index.ts';
 import { type Method, methods } from '../methods/index.ts';
 import type { RunWriter } from '../runs/folder.ts';
@@ -29,6 +30,8 @@ export interface Plan {
   readonly dataset: Dataset;
   readonly labelMap: LabelTable;
   readonly split: Split;
+  /** Labelled images, not in the split's list any more, that the best is chosen by; empty where the validation list does that. */
+  readonly heldOut: readonly Sample[];
   /** Loaders' options but for what each phase loads. */
   readonly loading: Omit<Stage, 'labelled' | 'unlabelled' | 'batchSize' | 'iterations'>;
   readonly device: Device;
@@ -149,9 +152,11 @@ function begin(session: Session, phase: Phase): Prepared {
 }
 
 function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: StagedLoader): LoopOptions {
-  const { config, method, dataset, labelMap, split, device, run, progress, reporter, signal, hooks } = session;
+  const { config, method, dataset, labelMap, split, heldOut, device, run, progress, reporter, signal, hooks } = session;
   const data = describeData(config, dataset);
   const viewing = viewingOf(data, config.eval.tta, device);
+  const images = (samples: readonly Sample[]) => () =>
+    new EvalLoader({ root: config.data.root, samples, longSide: config.data.long_side, labelMap });
   const { log } = config;
   return {
     config,
@@ -162,7 +167,8 @@ function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: Stage
     // Self-training chooses its labellers by a plain pass over whole images (SPEC section 8b).
     viewing: method.rounds ? { ...viewing, mode: 'original', tta: false } : viewing,
     batches,
-    validation: () => new EvalLoader({ root: config.data.root, samples: split.val, longSide: config.data.long_side, labelMap }),
+    validation: images(split.val),
+    ...(heldOut.length > 0 && { heldOut: images(heldOut) }),
     first: phase.first,
     iterations: phase.first + phase.iterations,
     iterationsPerEpoch: phase.iterationsPerEpoch,

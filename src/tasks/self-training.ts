@@ -11,7 +11,7 @@ import type { Sample } from '../data/types.ts';
 import type { Round } from '../methods/index.ts';
 import { weightsFiles } from '../runs/folder.ts';
 import { findWeights } from '../runs/weights.ts';
-import { saveStudent } from '../train/checkpoint.ts';
+import { noRecord, saveStudent } from '../train/checkpoint.ts';
 import { learnPhase, lengthOf, type Phase, type Plan, type Session } from './phase.ts';
 import { PseudoLabels } from './pseudo-labels.ts';
 import { describeData } from './shared.ts';
@@ -88,7 +88,7 @@ export async function selfTrain(session: Session, phases: readonly Phase[]): Pro
 
 /** Each round is a network of its own: its best is not that of the round before. */
 function forgetScores({ progress }: Session): void {
-  for (const who of ['student', 'teacher'] as const) Object.assign(progress[who], { last: Number.NaN, best: Number.NaN });
+  for (const who of ['student', 'teacher'] as const) Object.assign(progress[who], noRecord());
 }
 
 /** Keeps the student after floor(E/3) and floor(2E/3) epochs, or of iterations likewise. */

@@ -10,6 +10,7 @@ import { type Inspection, inspectRun } from '../runs/inspect.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
+import { holdOut } from './holdout.ts';
 import { learnPhase, lengthOf, type Phase, type Plan, prepare, type Session, samplesOf, type TrainHooks } from './phase.ts';
 import { roundsOf, selfTrain } from './self-training.ts';
 import { settle } from './settle.ts';
@@ -47,7 +48,8 @@ function manifestOf(options: TrainOptions, split: Split, device: Device, iterati
 
 /** The result's scores: left out before the first evaluation. */
 function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' | 'teacher'> {
-  return Number.isNaN(student.last) ? {} : { student: { ...student }, teacher: { ...teacher } };
+  const told = ({ last, best }: Progress['student']) => ({ last, best });
+  return Number.isNaN(student.last) ? {} : { student: told(student), teacher: told(teacher) };
 }
 
 /**
@@ -67,7 +69,9 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   const method = methods[config.method](config);
   if (method.rounds) checkRounds(config.method, changed);
   const { dataset, labelMap } = datasetOf(config);
-  const split = await openSplit(config, method.usesUnlabelled, dataset, reporter);
+  const listed = await openSplit(config, method.usesUnlabelled, dataset, reporter);
+  const { labelled, heldOut } = await holdOut(config, listed.labelled, dataset.classes.length, labelMap);
+  const split = { ...listed, labelled };
   const loading = {
     root: config.data.root,
     labelMap,
@@ -82,7 +86,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     workers: workersFor(config.data.workers),
   };
   const device = openDevice(config);
-  const plan: Plan = { config, method, dataset, labelMap, split, loading, device };
+  const plan: Plan = { config, method, dataset, labelMap, split, heldOut, loading, device };
   const phases = phasesOf(plan);
   const of = phases.at(-1)!.first + phases.at(-1)!.iterations;
   // Before anything is written: what cannot begin leaves no run folder behind.
@@ -91,7 +95,7 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   try {
     run = RunWriter.create(out, {
       config,
-      manifest: manifestOf(options, split, device, of),
+      manifest: manifestOf(options, listed, device, of),
       resume: options.resume,
       replace: hooks.replace ?? false,
       ...(options.allowConfigChange && { allowChange: options.allowConfigChange }),

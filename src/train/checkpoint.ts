@@ -10,6 +10,8 @@ import { type DataDescription, loadNetwork, saveNetwork, saveTensors, withTensor
 export interface Record {
   last: number;
   best: number;
+  /** What the best was chosen by: its mIoU on the held-out images, where there are any. */
+  by: number;
 }
 /** How far a run has come. */
 export interface Progress {
@@ -23,17 +25,22 @@ export interface Progress {
   readonly teacher: Record;
 }
 
+export const noRecord = (): Record => ({ last: Number.NaN, best: Number.NaN, by: Number.NaN });
+
 export const noProgress = (): Progress => ({
   done: 0,
   evaluated: 0,
   skipped: 0,
-  student: { last: Number.NaN, best: Number.NaN },
-  teacher: { last: Number.NaN, best: Number.NaN },
+  student: noRecord(),
+  teacher: noRecord(),
 });
 
 /** NaN is no JSON: what was not evaluated yet is left out. */
 function valuesOf({ evaluated, skipped, student, teacher }: Progress): { [name: string]: number } {
-  const scores = { student_last: student.last, student_best: student.best, teacher_last: teacher.last, teacher_best: teacher.best };
+  const scores = {
+    ...{ student_last: student.last, student_best: student.best, teacher_last: teacher.last, teacher_best: teacher.best },
+    ...(student.by !== student.best && { student_by: student.by, teacher_by: teacher.by }),
+  };
   return {
     evaluated,
     ...(skipped > 0 && { skipped }),
@@ -57,9 +64,9 @@ export function saveBest(
   iteration: number,
   stepper: Stepper,
   data: DataDescription,
-  miou: number,
+  values: { readonly miou: number; readonly holdout?: number },
 ): void {
-  run.writeWeights(who === 'student' ? 'best' : 'teacher-best', { iteration, values: { miou } }, (folder) =>
+  run.writeWeights(who === 'student' ? 'best' : 'teacher-best', { iteration, values }, (folder) =>
     saveNetwork(join(folder, weightsFiles[who]), stepper[who], data),
   );
 }
@@ -94,10 +101,10 @@ export function loadLatest({ folder }: NonNullable<RunWriter['checkpoint']>, ste
 
 /** How far a checkpoint's run had come. */
 export function progressOf({ mark }: NonNullable<RunWriter['checkpoint']>): Progress {
-  const record = (who: 'student' | 'teacher'): Record => ({
-    last: mark.values[`${who}_last`] ?? Number.NaN,
-    best: mark.values[`${who}_best`] ?? Number.NaN,
-  });
+  const record = (who: 'student' | 'teacher'): Record => {
+    const best = mark.values[`${who}_best`] ?? Number.NaN;
+    return { last: mark.values[`${who}_last`] ?? Number.NaN, best, by: mark.values[`${who}_by`] ?? best };
+  };
   const { evaluated = 0, skipped = 0 } = mark.values;
   return { done: mark.iteration, evaluated, skipped, student: record('student'), teacher: record('teacher') };
 }

@@ -55,6 +55,8 @@ export interface LoopOptions {
   readonly batches: { next(): Promise<TrainBatch> };
   /** The validation images, from the first, each time it is called. */
   readonly validation: () => AsyncIterable<EvalItem>;
+  /** Likewise the images by which the best is chosen, where the validation images only judge it. */
+  readonly heldOut?: () => AsyncIterable<EvalItem>;
   /**
    * SGD steps that the run had done before this loop's first, and after its last. The progress and the events count from the
    * start of the run; the batches and the steps from `first`.
@@ -264,25 +266,31 @@ async function evaluate(options: LoopOptions, say: (event: RunEvent) => void): P
     ...(gallery && { onImage: (_, seen) => gallery.see(seen) }),
   });
   if (!found) return false;
+  const chosenBy = options.heldOut
+    ? await evaluateNetworks([stepper.student, stepper.teacher], options.heldOut(), data.classes, viewing, { signal })
+    : found;
+  if (!chosenBy) return false;
   const [student, teacher] = found.scores as [Scores, Scores];
+  const [byStudent, byTeacher] = chosenBy.scores.map(({ miou }) => miou) as [number, number];
   say({
     type: 'eval',
     iteration,
     ...(options.round !== undefined && { round: options.round }),
     student,
     teacher,
+    ...(options.heldOut && { holdout: { student: byStudent, teacher: byTeacher } }),
     seconds: (performance.now() - began) / 1000,
   });
   gallery?.write(iteration);
   progress.evaluated = iteration;
-  for (const [who, { miou }] of [
-    ['student', student],
-    ['teacher', teacher],
+  for (const [who, { miou }, by] of [
+    ['student', student, byStudent],
+    ['teacher', teacher, byTeacher],
   ] as const) {
     progress[who].last = miou;
-    if (miou <= progress[who].best) continue;
-    progress[who].best = miou;
-    saveBest(run, who, iteration, stepper, data, miou);
+    if (by <= progress[who].by) continue;
+    Object.assign(progress[who], { best: miou, by });
+    saveBest(run, who, iteration, stepper, data, { miou, ...(options.heldOut && { holdout: by }) });
   }
   reporter.note(`iteration ${iteration}: mIoU of the student ${student.miou.toFixed(2)}, of the teacher ${teacher.miou.toFixed(2)}`);
   return true;

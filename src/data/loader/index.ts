@@ -5,3 +5,4 @@ export { iterationsPerEpoch } from './order.ts';
 export { workersFor } from './pool.ts';
 export { type Stage, StagedLoader } from './staged-loader.ts';
 export { type LabelledBatch, type TrainBatch, TrainLoader, type TrainLoaderOptions, type UnlabelledBatch } from './train-loader.ts';
+export { readLabels } from './source.ts';
