@@ -64,7 +64,7 @@ export function checkTogether(config: Config): Problem[] {
   if (repeated !== undefined)
     problems.push({ path: ['data', 'classes'], message: `the name ${repeated} stands there twice; allowed: a name once` });
   for (const [stored, label] of Object.entries(label_map ?? {}))
-    if (classes && label !== 255 && label >= classes.length)
+    if (classes && label !== null && label !== 255 && label >= classes.length)
       problems.push({
         path: ['data', 'label_map', stored],
         message: `got ${label}; allowed: 0 to ${classes.length - 1} (the classes of data.classes), or 255 = ignore`,

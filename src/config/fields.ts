@@ -28,5 +28,5 @@ export const auto = <T extends z.ZodType>(type: T) => z.union([z.literal('auto')
 const byte = z.int().min(0).max(255);
 /** Red, green, blue, each 0..255. */
 export const rgb = z.tuple([byte, byte, byte]);
-/** Stored label -> train label; both 0..255. */
-export const labelMap = z.record(z.string().regex(/^(25[0-5]|2[0-4]\d|1?\d?\d)$/), byte);
+/** Stored label -> train label; both 0..255. Null: that label is not allowed. */
+export const labelMap = z.record(z.string().regex(/^(25[0-5]|2[0-4]\d|1?\d?\d)$/), byte.nullable());

@@ -126,6 +126,11 @@ describe('a configuration', () => {
     expect(parseConfig(`${minimal}loss:\n  # weight_strong: 1\n`, 'a.yaml').loss.weight_strong).toBe(0.25);
   });
 
+  it('takes null in a label map for a label that is not allowed', () => {
+    const { data } = parseConfig(minimal, 'a.yaml', ['data.label_map={0: null, 3: 0}', 'data.classes=[a]']);
+    expect(data.label_map).toEqual({ 0: null, 3: 0 });
+  });
+
   it('reads a split that looks like a number as a name', () => {
     expect(parseConfig(minimal, 'a.yaml', ['data.split=732']).data.split).toBe('732');
   });

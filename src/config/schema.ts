@@ -77,7 +77,7 @@ const data = z.strictObject({
   ),
   label_map: field(
     labelMap.nullable().default(null),
-    "null (the dataset's own) or {stored label: train label}, both integers 0 to 255; 255 = ignore",
+    "null (the dataset's own) or {stored label: train label}, both integers 0 to 255; 255 = ignore, null = not allowed",
     'Changes labels as they are read; labels that are not named stay as they are.',
   ),
   label_colours: field(

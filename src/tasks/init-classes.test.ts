@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ConfigError, DataError } from '../base/errors.ts';
-import { resolveDataset, storedLabels } from '../data/catalog/index.ts';
+import { INVALID_LABEL, resolveDataset, storedLabels } from '../data/catalog/index.ts';
 import { colourOf, decideClasses, parseNames } from './init-classes.ts';
 import type { LabelMaps } from './init-labels.ts';
 
@@ -38,7 +38,14 @@ describe('decideClasses', () => {
     ['0 and 255 are a mask', maps(equal(0, 255)), [], ['background', 'foreground'], { 255: 1 }, []],
     ['0 and 1 are a mask, too', maps(equal(0, 1, 255)), [], ['background', 'foreground'], {}, [255]],
     ['beside others 255 is ignored', maps(equal(0, 1, 2, 255)), [], ['class_0', 'class_1', 'class_2'], {}, [255]],
-    ['numbers with gaps become 0, 1, 2', maps(equal(4, 7, 33)), [], ['class_4', 'class_7', 'class_33'], { 4: 0, 7: 1, 33: 2 }, []],
+    [
+      'numbers with gaps become 0, 1, 2',
+      maps(equal(4, 7, 33)),
+      [],
+      ['class_4', 'class_7', 'class_33'],
+      { 0: null, 1: null, 2: null, 4: 0, 7: 1, 33: 2 },
+      [],
+    ],
     ['what is told is ignored', maps(equal(0, 1, 2, 11)), ['11'], ['class_0', 'class_1', 'class_2'], { 11: 255 }, [11]],
     ['a mask of 1 and 2, and 0 for nothing', maps(equal(0, 1, 2)), ['0'], ['class_1', 'class_2'], { 0: 255, 1: 0, 2: 1 }, [0]],
     [
@@ -125,6 +132,9 @@ describe('decideClasses', () => {
           const k = classes.findIndex((one) => one.label === label);
           expect((table as Uint8Array)[label]).toBe(k < 0 ? 255 : k);
         }
+        // What occurs nowhere is no class, but for 255 and a mask's 1.
+        const absent = names.map((_, k) => k).filter((k) => !given.includes(k) && k !== ignore && names[0] !== 'background');
+        for (const label of absent) expect((table as Uint8Array)[label]).toBe(INVALID_LABEL);
       }),
     );
   });

@@ -27,8 +27,8 @@ export interface Classes {
   readonly classes: readonly ClassInfo[];
   /** Stored labels that count for nothing. */
   readonly ignored: readonly number[];
-  /** Stored label -> train label, where the two differ. */
-  readonly labelMap: Readonly<Record<number, number>>;
+  /** Stored label -> train label, where the two differ; null where it would be taken for a class that it is not. */
+  readonly labelMap: Readonly<Record<number, number | null>>;
   /** The palette of the label maps, where it has a colour for each class. */
   readonly palette?: readonly Colour[];
   /** What was decided and why. */
@@ -192,7 +192,7 @@ export function decideClasses(maps: LabelMaps, options: { readonly ignore: reado
     stored,
     classes: labels.map((label, k) => ({ label, name: classNames[k]!, ...counts.get(label)! })),
     ignored: [...ignored].sort((a, b) => a - b),
-    labelMap: stored === 'numbers' ? labelMapOf(labels, ignored) : {},
+    labelMap: stored === 'numbers' ? labelMapOf(labels, ignored, mask) : {},
     ...paletteOf(labels, maps),
     notes,
     warnings,
@@ -209,11 +209,15 @@ function checkCount(labels: readonly number[], ignored: readonly number[], store
   throw new DataError(`the label maps hold ${what}${beside}; allowed: 2 to ${MAX_CLASSES} classes`);
 }
 
-/** Where the labels are not 0, 1, 2, ... already, and what is ignored but for 255, which means that by itself. */
-function labelMapOf(labels: readonly number[], ignored: ReadonlySet<number>): Record<number, number> {
+/**
+ * Where the labels are not 0, 1, 2, ... already, and what is ignored but for 255, which means that by itself. A number that occurs
+ * nowhere must not become a class that others were moved to, should it turn up later; of a mask, 1 is the foreground as 255 is.
+ */
+function labelMapOf(labels: readonly number[], ignored: ReadonlySet<number>, mask: boolean): Record<number, number | null> {
   const moved = labels.flatMap((label, k) => (label === k ? [] : [[label, k] as const]));
   const left = [...ignored].filter((label) => label !== IGNORE_LABEL).map((label) => [label, IGNORE_LABEL] as const);
-  return Object.fromEntries([...moved, ...left].sort((a, b) => a[0] - b[0]));
+  const absent = labels.flatMap((_, k) => (mask || labels.includes(k) || ignored.has(k) ? [] : [[k, null] as const]));
+  return Object.fromEntries([...moved, ...left, ...absent].sort((a, b) => a[0] - b[0]));
 }
 
 /** The classes' colours in the label maps' palette, if they can be told apart. */

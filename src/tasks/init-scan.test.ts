@@ -55,7 +55,7 @@ describe('scanFolders', () => {
     [['a.jpg', 'a.png', 'x\ty.jpg'], /a list cannot hold names with tabs.*rename "x\\ty\.jpg"/],
     [['a.jpg', 'a.png', ' b.jpg'], /blanks at their ends; rename " b\.jpg"/],
     [['images/a.jpg', 'images/b.jpg', 'images/b.jpeg', 'masks/a.png'], /differ by their ending alone.*images\/b\.jpeg and images\/b\.jpg/],
-    [['images/a.jpg', 'masks/a.tif'], /1 images and not one label map; .*\(1 files \*\.tif are not read: label maps are PNG files/],
+    [['images/a.jpg', 'masks/a.tif'], /1 images and not one label map; .*\(1 of \*\.tif are not read: label maps are PNG files/],
   ])('refuses %j', (names, message) => {
     expect(() => scanFolders(tree(...names))).toThrow(DataError);
     expect(() => scanFolders(tree(...names))).toThrow(message);

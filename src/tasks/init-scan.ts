@@ -97,7 +97,7 @@ function checkTwins(images: readonly string[]): void {
 
 /** Why there is no pair. */
 function nothingFound(folder: string, { unlabelled, lonely }: Pairing, others: Scan['others'], masks: string | undefined): DataError {
-  const left = [...others].map(([ending, count]) => `${count} files *${ending}`);
+  const left = [...others].map(([ending, count]) => `${count} of *${ending}`);
   const beside = left.length > 0 ? ` (${left.join(', ')} are not read: label maps are PNG files, images JPEG or PNG)` : '';
   if (unlabelled.length + lonely.length === 0)
     return new DataError(`${folder}: holds no images; allowed endings: ${IMAGE_ENDINGS.join(', ')}${beside}`);

@@ -40,7 +40,7 @@ function classLines({ classes, stored }: Classes): string[] {
       classes.map(({ name }) => text(name)),
       classes.map(
         ({ label, pixels, images }) =>
-          `${stored === 'numbers' ? 'label' : 'colour'} ${shownLabel(label, stored)}: ${share(pixels)} of the pixels, ${images} label maps`,
+          `${stored === 'numbers' ? 'label' : 'colour'} ${shownLabel(label, stored)}: ${share(pixels)} of the pixels, ${images} label map${images === 1 ? '' : 's'}`,
       ),
     ),
   ];
@@ -61,7 +61,10 @@ function storedLines({ classes, stored, ignored, labelMap }: Classes): string[] 
     ];
   const pairs = Object.entries(labelMap).map(([label, train]) => `${label}: ${train}`);
   if (pairs.length === 0) return ['  # The label maps hold the train labels themselves; 255 is ignored.', '  label_map: null'];
-  return ['  # Number in the label maps -> train label, where they differ; 255 = ignored.', `  label_map: { ${pairs.join(', ')} }`];
+  return [
+    '  # Number in the label maps -> train label, where they differ; 255 = ignored, null = an error, since it occurs nowhere.',
+    `  label_map: { ${pairs.join(', ')} }`,
+  ];
 }
 
 function paletteLines({ classes, stored, palette }: Classes): string[] {

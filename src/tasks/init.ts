@@ -89,8 +89,8 @@ function warningsOf(scan: Scan, maps: LabelMaps, classes: Classes, drawn: Drawn)
   const { lonely, others, labelled } = scan;
   const val = drawn.isVal.filter(Boolean).length;
   return [
-    ...(lonely.length > 0 ? [`${lonely.length} label maps have no image and are left out: ${listed(lonely)}`] : []),
-    ...[...others].map(([ending, count]) => `${count} files *${ending} are left out: JPEG and PNG are read`),
+    ...(lonely.length > 0 ? [`left out, since their images are not there, ${lonely.length} of the label maps: ${listed(lonely)}`] : []),
+    ...[...others].map(([ending, count]) => `left out, since only JPEG and PNG are read: ${count} of *${ending}`),
     ...(looksSoft(maps) ? ['the label maps look like masks of 0 and 255 with soft edges; if so, write them anew without smoothing'] : []),
     ...classes.warnings,
     ...(val < FEW_VALIDATION

@@ -180,8 +180,8 @@ describe('dssn init', () => {
     expect(stdout).toMatch(/4 images have label maps \(such as images\/a\.jpg and masks\/a\.png\), 0 have none/);
     expect(stdout).toMatch(/label maps hold grey levels/);
     expect(stdout).toMatch(/background +0 +50\.00 +4\n/);
-    expect(stdout).toMatch(/1 label maps have no image and are left out: masks\/nobody\.png/);
-    expect(stdout).toMatch(/1 files \*\.tif are left out/);
+    expect(stdout).toMatch(/left out, since their images are not there, 1 of the label maps: masks\/nobody\.png/);
+    expect(stdout).toMatch(/left out, since only JPEG and PNG are read: 1 of \*\.tif/);
     expect(stdout).toMatch(/next: .*\n {2}dssn check --config \S+told\.yaml\n {2}dssn train --config \S+told\.yaml --out runs\/first\n$/);
     const again = (name: string, ...args: string[]) => accepted(folder, name, ...args).then(({ split }) => split.val[0]!.image);
     const first = readFileSync(join(work, 'told-lists/val.txt'), 'utf8').split(' ')[0];

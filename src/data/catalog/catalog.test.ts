@@ -10,7 +10,7 @@ describe('catalog', () => {
       expect(new Set(classes).size, name).toBe(classes.length);
       for (const colour of palette) expect(colour.every((value) => Number.isInteger(value) && value >= 0 && value <= 255)).toBe(true);
       for (const train of Object.values({ ...labelMap, ...otherLabels?.labelMap }))
-        expect(train === 255 || train < classes.length, name).toBe(true);
+        expect(train === 255 || (train !== null && train < classes.length), name).toBe(true);
     }
   });
 
@@ -35,6 +35,9 @@ describe('catalog', () => {
 
   it('takes classes, palette and label map of the configuration', () => {
     const own = resolveDataset('folder', { classes: ['a', 'b'], labelMap: { 7: 1, 9: 255 } });
+    expect(labelTable(resolveDataset('folder', { classes: ['a', 'b'], labelMap: { 0: null, 7: 0 } })).subarray(0, 2)).toEqual(
+      Uint8Array.of(INVALID_LABEL, 1),
+    );
     expect(own.palette).toEqual(vocPalette(2));
     const table = labelTable(own);
     expect([table[0], table[1], table[2], table[7], table[9]]).toEqual([0, 1, INVALID_LABEL, 1, 255]);

@@ -28,8 +28,8 @@ export interface Dataset {
   readonly classes: readonly string[];
   /** One colour a class. */
   readonly palette: readonly Colour[];
-  /** Stored label -> train label (255 = ignore), where they differ. Labels below the class count and 255 mean themselves. */
-  readonly labelMap?: Readonly<Record<number, number>>;
+  /** Stored label -> train label (255 = ignore, null = not allowed), where they differ. Labels below the class count and 255 mean themselves. */
+  readonly labelMap?: Readonly<Record<number, number | null>>;
   /** Label maps are stored as colours, one a class; `ignoreColours` are those of pixels without a label. */
   readonly labelColours?: readonly Colour[];
   readonly ignoreColours?: readonly Colour[];
@@ -74,6 +74,6 @@ export function labelTable(dataset: Pick<Dataset, 'classes' | 'labelMap'>): Uint
   const table = new Uint8Array(256).fill(INVALID_LABEL);
   for (let label = 0; label < dataset.classes.length; label++) table[label] = label;
   table[IGNORE_LABEL] = IGNORE_LABEL;
-  for (const [stored, train] of Object.entries(dataset.labelMap ?? {})) table[Number(stored)] = train;
+  for (const [stored, train] of Object.entries(dataset.labelMap ?? {})) table[Number(stored)] = train ?? INVALID_LABEL;
   return table;
 }

@@ -50,7 +50,7 @@ export const datasets: ReadonlyMap<string, Dataset> = await loadCatalog();
 export interface DatasetOverrides {
   readonly classes?: readonly string[] | null;
   readonly palette?: readonly Colour[] | null;
-  readonly labelMap?: Readonly<Record<number, number>> | null;
+  readonly labelMap?: Readonly<Record<number, number | null>> | null;
   readonly labelColours?: readonly Colour[] | null;
   readonly ignoreColours?: readonly Colour[] | null;
 }
@@ -66,11 +66,11 @@ export function datasetNamed(name: string): Dataset {
   );
 }
 
-function checkLabelMap(labelMap: Readonly<Record<number, number>>, classes: number): void {
+function checkLabelMap(labelMap: Readonly<Record<number, number | null>>, classes: number): void {
   const isLabel = (label: number): boolean => Number.isInteger(label) && label >= 0 && label <= IGNORE_LABEL;
   for (const [stored, train] of Object.entries(labelMap)) {
     if (!isLabel(Number(stored))) throw new ConfigError(`data.label_map: stored label ${stored} is not one of 0..255`);
-    if (train === IGNORE_LABEL || (isLabel(train) && train < classes)) continue;
+    if (train === null || train === IGNORE_LABEL || (isLabel(train) && train < classes)) continue;
     throw new ConfigError(`data.label_map: ${stored} -> ${train}: allowed train labels: 0..${classes - 1}, and 255 to ignore`);
   }
 }
