@@ -51,19 +51,20 @@ const sameSize = (a: { width: number; height: number }, b: { width: number; heig
   a.width === b.width && a.height === b.height;
 
 /**
- * An image beside its mask. A mask says nothing of a turn (EXIF orientation), so the image is taken as it is stored, as Pillow
- * does, unless only the turned image has the mask's size. Images without a mask are turned: that is how people see them.
+ * The image as its mask wants it: turned as the file notes (EXIF orientation), which is how people see it, how label tools show it and
+ * how images without a mask are taken; where the mask has the size of the stored pixels alone, as these.
+ * @param image turned already.
+ * @throws DataError that names both files and their sizes where the mask fits neither.
  */
-async function decodePair(imagePath: string, maskPath: string, pseudo: boolean): Promise<{ image: Rgb; mask: LabelMap }> {
-  if (pseudo) {
-    // The network that labelled it saw it turned, since it has no mask.
-    const [image, mask] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
-    return { image, mask };
-  }
-  const [stored, mask] = await Promise.all([decodeImage(imagePath, false), decodeLabelMap(maskPath)]);
-  if (sameSize(stored, mask)) return { image: stored, mask };
-  const turned = await decodeImage(imagePath);
-  return { image: sameSize(turned, mask) ? turned : stored, mask };
+export async function fitToMask(image: Rgb, mask: LabelMap, imagePath: string, maskPath: string): Promise<Rgb> {
+  if (sameSize(image, mask)) return image;
+  const stored = await decodeImage(imagePath, false);
+  if (sameSize(stored, mask)) return stored;
+  const size = (a: { width: number; height: number }): string => `${a.width} x ${a.height}`;
+  const turned = sameSize(image, stored) ? '' : ` (${size(stored)} as stored, turned by its EXIF orientation)`;
+  throw new DataError(
+    `${maskPath} has ${size(mask)} pixels, its image ${imagePath} has ${size(image)}${turned}; both must have the same size`,
+  );
 }
 
 /**
@@ -74,12 +75,8 @@ export async function decodeSample(root: string, sample: Sample, table?: Uint8Ar
   const imagePath = join(root, sample.image);
   if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
   const maskPath = resolve(root, sample.mask);
-  const { image, mask: stored } = await decodePair(imagePath, maskPath, sample.pseudo === true);
-  if (!sameSize(image, stored)) {
-    throw new DataError(
-      `${maskPath} has ${stored.width} x ${stored.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
-    );
-  }
+  const [turned, stored] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
+  const image = await fitToMask(turned, stored, imagePath, maskPath);
   return { image, labels: sample.pseudo ? stored : translateLabels(stored, sample.labelTable ?? table, maskPath) };
 }
 
