@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../tasks/version.ts';
 import { addBench } from './commands/bench.ts';
+import { addCheck } from './commands/check.ts';
 import { addConvert } from './commands/convert.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvaluate } from './commands/evaluate.ts';
@@ -22,6 +23,6 @@ export function buildProgram(context: Context): Command {
       outputError: (text, write) => write(context.colours.red(text)),
     })
     .addHelpText('after', '\nStart with:  dssn quickstart      What is on this machine:  dssn doctor');
-  for (const add of [addQuickstart, addTrain, addEvaluate, addPredict, addConvert, addDoctor, addBench]) add(program, context);
+  for (const add of [addQuickstart, addCheck, addTrain, addEvaluate, addPredict, addConvert, addDoctor, addBench]) add(program, context);
   return program;
 }

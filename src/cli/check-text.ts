@@ -1,0 +1,144 @@
+/** The result of `dssn check` as people read it. */
+import type { CheckEstimate, CheckProblem, CheckResult, ClassCount } from '../tasks/check-types.ts';
+import { formatSeconds } from './progress.ts';
+import { formatTable } from './table.ts';
+
+/** Lines shown of each kind of problem; the others are in the report. */
+const LINES_SHOWN = 20;
+const SIZES_SHOWN = 5;
+const BAR_WIDTH = 16;
+
+const nameOf = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
+/** What a number of problems of a kind is called; those without are sentences by themselves. */
+const headings: Partial<Record<CheckProblem['kind'], readonly [one: string, many: string]>> = {
+  missing: ['file is missing', 'files are missing'],
+  unreadable: ['file cannot be read', 'files cannot be read'],
+  size_mismatch: ['label map is of another size than its image', 'label maps are of another size than their images'],
+  label_out_of_range: [
+    'label is not allowed; data.label_map can map it, 255 = ignore',
+    'labels are not allowed; data.label_map can map them, 255 = ignore',
+  ],
+  nothing_labelled: ['label map labels nothing', 'label maps label nothing'],
+  duplicate_train_val: [
+    'validation image is in training too, so scores will be too good',
+    'validation images are in training too, so scores will be too good',
+  ],
+  duplicate_labelled_unlabelled: ['unlabelled image is a labelled one', 'unlabelled images are labelled ones'],
+  turn_unclear: [
+    'image is turned by its camera (EXIF) and its label map fits both ways; look whether it lies right in the picture',
+    'images are turned by their camera (EXIF) and their label maps fit both ways; look whether they lie right in the picture',
+  ],
+  turn_left_out: [
+    'image is learnt from as stored, its label map fits only so',
+    'images are learnt from as stored, their label maps fit only so',
+  ],
+  no_contrast: ['image shows hardly anything', 'images show hardly anything'],
+};
+
+/** The text after the file's name, which need not repeat the data root. */
+function linesOf(level: CheckProblem['level'], problems: readonly CheckProblem[], more: string): string[] {
+  const kinds = [...new Set(problems.map(({ kind }) => kind))];
+  return kinds.flatMap((kind) => {
+    const these = problems.filter((problem) => problem.kind === kind);
+    const heading = headings[kind];
+    const shown = these.slice(0, LINES_SHOWN);
+    const rest = these.length - shown.length;
+    const lines = heading
+      ? [`${level}: ${nameOf(these.length, ...heading)}`, ...shown.map(({ text }) => `  ${text}`)]
+      : shown.map(({ text }) => `${level}: ${text}`);
+    return rest > 0 ? [...lines, `  and ${rest} more${more}`] : lines;
+  });
+}
+
+/** Eighths of a block: a bar with the resolution of an eighth of a letter. */
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+
+function bar(share: number, longest: number): string {
+  const eighths = longest > 0 ? Math.round((share / longest) * BAR_WIDTH * 8) : 0;
+  // What is there is seen, however little it is.
+  const seen = share > 0 ? Math.max(1, eighths) : 0;
+  return '█'.repeat(Math.floor(seen / 8)) + EIGHTHS[seen % 8]!;
+}
+
+function percent(share: number): string {
+  if (share === 0) return '-';
+  return share < 0.0005 ? '<0.1 %' : `${(100 * share).toFixed(1)} %`;
+}
+
+function histogram({ classes, ignored }: CheckResult): string {
+  const longest = Math.max(...classes.flatMap(({ labelled, val }) => [labelled.share, val.share]));
+  const side = (count: ClassCount, drawn: boolean): string[] => [
+    drawn ? bar(count.share, longest).padEnd(BAR_WIDTH) : '',
+    percent(count.share).padStart(6),
+    String(count.images).padStart(6),
+  ];
+  const rows = classes.map(({ name, labelled, val }, label) => [
+    String(label).padStart(3),
+    name,
+    ...side(labelled, true),
+    ...side(val, true),
+  ]);
+  rows.push(['255', '(ignored)', ...side(ignored.labelled, false), ...side(ignored.val, false)]);
+  const of = (list: string): string[] => [list, 'pixels', 'images'];
+  return formatTable(['', 'class', ...of('labelled'), ...of('validation')], rows);
+}
+
+function sizes({ sizes: found }: CheckResult): string {
+  const shown = found.slice(0, SIZES_SHOWN).map(({ width, height, images }) => `${width} x ${height} (${images})`);
+  const rest = found.length - shown.length;
+  const sides = found.flatMap(({ width, height }) => [width, height]);
+  const range = rest > 0 ? `, and ${rest} other sizes, sides from ${Math.min(...sides)} to ${Math.max(...sides)}` : '';
+  return `sizes: ${shown.join(', ')}${range}`;
+}
+
+const gigabytes = (mb: number): string => `${(mb / 1000).toFixed(1)} GB`;
+
+function estimate(one: CheckEstimate): string {
+  const seconds = (value: number): string => (value < 10 ? `${value.toPrecision(2)} s` : formatSeconds(value));
+  const steps = `${nameOf(one.steps, 'step', 'steps')} of this configuration on its own images, after ${one.warmup_steps}, and two evaluated images`;
+  return [
+    `time: ${seconds(one.step_s)} a step, ${seconds(one.epoch_s)} an epoch of ${one.iterations_per_epoch} iterations; an evaluation ${seconds(one.evaluation_s)}`,
+    `      ${formatSeconds(one.total_s)} for ${nameOf(one.iterations, 'iteration', 'iterations')} and ${nameOf(one.evaluations, 'evaluation', 'evaluations')}`,
+    `memory: ${gigabytes(one.peak_rss_mb)}, and up to ${gigabytes(one.cache_mb)} for decoded images; ${gigabytes(one.available_mb)} are free`,
+    `(measured on ${one.device}, ${one.engine}, ${nameOf(one.threads, 'thread', 'threads')}: ${steps})`,
+  ].join('\n');
+}
+
+/**
+ * The whole text.
+ * @param next the command to type when training can begin, and the one to type when something was mended.
+ */
+export function checkText(result: CheckResult, next: { readonly train: string; readonly again: string }): string {
+  const { lists, problems } = result;
+  const more = result.report === null ? ' (all with --json)' : ` (all in ${result.report})`;
+  const of = (level: CheckProblem['level']): string[] =>
+    linesOf(
+      level,
+      problems.filter((problem) => problem.level === level),
+      more,
+    );
+  const parts: string[][] = [];
+  if (result.sizes.length > 0)
+    parts.push(
+      [histogram(result)],
+      [`${lists.labelled} labelled, ${lists.unlabelled} unlabelled, ${lists.val} validation images`, sizes(result)],
+    );
+  parts.push([result.estimate ? estimate(result.estimate) : `time and memory: ${result.no_estimate ?? 'not known, see the errors'}`]);
+  parts.push(of('error'), of('warning'));
+  const files = [result.picture && `look at the labels: ${result.picture}`, result.report && `all of it: ${result.report}`].filter(Boolean);
+  const verdict = result.ok
+    ? [
+        `${result.warnings === 0 ? 'nothing is wrong' : `no errors, ${nameOf(result.warnings, 'warning', 'warnings')}`}; training can begin`,
+        `next: ${next.train}`,
+      ]
+    : [
+        `${nameOf(result.errors, 'error', 'errors')}, ${nameOf(result.warnings, 'warning', 'warnings')}: training would fail`,
+        `next: mend the errors, then ${next.again}`,
+      ];
+  parts.push([...files.map(String), ...verdict]);
+  return parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n');
+}
