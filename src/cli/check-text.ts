@@ -10,14 +10,22 @@ const BAR_WIDTH = 16;
 
 const nameOf = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
-/** What a number of problems of a kind is called; those without are sentences by themselves. */
+/** What so many problems of a kind are called; those of other kinds are sentences by themselves. */
 const headings: Partial<Record<CheckProblem['kind'], readonly [one: string, many: string]>> = {
   missing: ['file is missing', 'files are missing'],
   unreadable: ['file cannot be read', 'files cannot be read'],
   size_mismatch: ['label map is of another size than its image', 'label maps are of another size than their images'],
   label_out_of_range: [
-    'label is not allowed; data.label_map can map it, 255 = ignore',
-    'labels are not allowed; data.label_map can map them, 255 = ignore',
+    'label map holds a label that is not allowed; data.label_map can map it, 255 = ignore',
+    'times a label map holds a label that is not allowed; data.label_map can map them, 255 = ignore',
+  ],
+  class_never_labelled: [
+    'class is in no pixel of the labelled list, so it cannot be learnt',
+    'classes are in no pixel of the labelled list, so they cannot be learnt',
+  ],
+  class_never_in_val: [
+    'class is in no pixel of the validation list, so its IoU says nothing',
+    'classes are in no pixel of the validation list, so their IoU says nothing',
   ],
   nothing_labelled: ['label map labels nothing', 'label maps label nothing'],
   duplicate_train_val: [
@@ -36,19 +44,47 @@ const headings: Partial<Record<CheckProblem['kind'], readonly [one: string, many
   no_contrast: ['image shows hardly anything', 'images show hardly anything'],
 };
 
-/** The text after the file's name, which need not repeat the data root. */
-function linesOf(level: CheckProblem['level'], problems: readonly CheckProblem[], more: string): string[] {
+/** Labels that are not allowed, each with the number of label maps that hold it, the most frequent first. */
+function labelsOf(problems: readonly CheckProblem[]): string {
+  const files = new Map<number, number>();
+  for (const { label = 0 } of problems) files.set(label, (files.get(label) ?? 0) + 1);
+  const byFiles = [...files].sort(([, a], [, b]) => b - a).map(([label, count]) => `${label} in ${nameOf(count, 'file', 'files')}`);
+  return listOf(byFiles);
+}
+
+/** Names beside one another, not all where they are many. */
+function listOf(names: readonly string[]): string {
+  const rest = names.length - LINES_SHOWN;
+  return names.slice(0, LINES_SHOWN).join(', ') + (rest > 0 ? `, and ${rest} more` : '');
+}
+
+/** The problems of one kind: what they are, then a line each. */
+function linesOfKind(these: readonly CheckProblem[], more: string): string[] {
+  const { kind, level } = these[0]!;
+  const heading = headings[kind];
+  if (!heading) return these.map(({ text }) => `${level}: ${text}`);
+  const title = `${level}: ${nameOf(these.length, ...heading)}`;
+  const classes = these.flatMap((problem) => problem.class ?? []);
+  if (classes.length > 0) return [`${title}: ${listOf(classes)}`];
+  const shown = these.slice(0, LINES_SHOWN).map(({ text }) => `  ${text}`);
+  const rest = these.length - shown.length;
+  return [
+    kind === 'label_out_of_range' && these.length > 1 ? `${title}: ${labelsOf(these)}` : title,
+    ...shown,
+    ...(rest > 0 ? [`  and ${rest} more${more}`] : []),
+  ];
+}
+
+/** The problems of one level, kind by kind. */
+function linesOf(level: CheckProblem['level'], all: readonly CheckProblem[], more: string): string[] {
+  const problems = all.filter((problem) => problem.level === level);
   const kinds = [...new Set(problems.map(({ kind }) => kind))];
-  return kinds.flatMap((kind) => {
-    const these = problems.filter((problem) => problem.kind === kind);
-    const heading = headings[kind];
-    const shown = these.slice(0, LINES_SHOWN);
-    const rest = these.length - shown.length;
-    const lines = heading
-      ? [`${level}: ${nameOf(these.length, ...heading)}`, ...shown.map(({ text }) => `  ${text}`)]
-      : shown.map(({ text }) => `${level}: ${text}`);
-    return rest > 0 ? [...lines, `  and ${rest} more${more}`] : lines;
-  });
+  return kinds.flatMap((kind) =>
+    linesOfKind(
+      problems.filter((problem) => problem.kind === kind),
+      more,
+    ),
+  );
 }
 
 /** Eighths of a block: a bar with the resolution of an eighth of a letter. */
@@ -96,12 +132,15 @@ const gigabytes = (mb: number): string => `${(mb / 1000).toFixed(1)} GB`;
 
 function estimate(one: CheckEstimate): string {
   const seconds = (value: number): string => (value < 10 ? `${value.toPrecision(2)} s` : formatSeconds(value));
-  const steps = `${nameOf(one.steps, 'step', 'steps')} of this configuration on its own images, after ${one.warmup_steps}, and two evaluated images`;
+  const steps = `${nameOf(one.steps, 'step', 'steps')} of this configuration on its own images, after ${one.warmup_steps}, and a few evaluated images`;
+  const burnIn = one.burn_in_step_s === undefined ? '' : ` (${seconds(one.burn_in_step_s)} in the burn-in)`;
+  const busy = `other processes were computing (load ${one.load.toFixed(1)}): alone on this machine it is faster`;
   return [
-    `time: ${seconds(one.step_s)} a step, ${seconds(one.epoch_s)} an epoch of ${one.iterations_per_epoch} iterations; an evaluation ${seconds(one.evaluation_s)}`,
+    `time: ${seconds(one.step_s)} a step${burnIn}, ${seconds(one.epoch_s)} an epoch of ${one.iterations_per_epoch} iterations; an evaluation ${seconds(one.evaluation_s)}`,
     `      ${formatSeconds(one.total_s)} for ${nameOf(one.iterations, 'iteration', 'iterations')} and ${nameOf(one.evaluations, 'evaluation', 'evaluations')}`,
     `memory: ${gigabytes(one.peak_rss_mb)}, and up to ${gigabytes(one.cache_mb)} for decoded images; ${gigabytes(one.available_mb)} are free`,
     `(measured on ${one.device}, ${one.engine}, ${nameOf(one.threads, 'thread', 'threads')}: ${steps})`,
+    ...(one.load > one.threads / 2 ? [busy] : []),
   ].join('\n');
 }
 
@@ -112,12 +151,6 @@ function estimate(one: CheckEstimate): string {
 export function checkText(result: CheckResult, next: { readonly train: string; readonly again: string }): string {
   const { lists, problems } = result;
   const more = result.report === null ? ' (all with --json)' : ` (all in ${result.report})`;
-  const of = (level: CheckProblem['level']): string[] =>
-    linesOf(
-      level,
-      problems.filter((problem) => problem.level === level),
-      more,
-    );
   const parts: string[][] = [];
   if (result.sizes.length > 0)
     parts.push(
@@ -125,7 +158,7 @@ export function checkText(result: CheckResult, next: { readonly train: string; r
       [`${lists.labelled} labelled, ${lists.unlabelled} unlabelled, ${lists.val} validation images`, sizes(result)],
     );
   parts.push([result.estimate ? estimate(result.estimate) : `time and memory: ${result.no_estimate ?? 'not known, see the errors'}`]);
-  parts.push(of('error'), of('warning'));
+  parts.push(linesOf('error', problems, more), linesOf('warning', problems, more));
   const files = [result.picture && `look at the labels: ${result.picture}`, result.report && `all of it: ${result.report}`].filter(Boolean);
   const verdict = result.ok
     ? [

@@ -9,7 +9,7 @@ const tell = (message: ChildMessage): Promise<void> => new Promise((resolve) => 
 async function measure(setup: MeasureSetup): Promise<ChildMessage> {
   try {
     const { measureTraining } = await import('./check-measure.ts');
-    return { result: await measureTraining(setup, (step) => void tell({ step })) };
+    return { result: await measureTraining(setup, (step, of) => void tell({ step, of })) };
   } catch (error) {
     return { error: { code: error instanceof DssnError ? error.code : 'internal', message: messageOf(error) } };
   }

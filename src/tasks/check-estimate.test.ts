@@ -18,7 +18,7 @@ afterAll(() => rmSync(set.root, { recursive: true }));
 function setupOf(...overrides: string[]): MeasureSetup {
   const config = loadConfig(set.config, overrides);
   const split = loadSplit(datasetOf(config).dataset, config.data.root, config.data.split);
-  return { config, split, middling: split.val[0]!, largest: split.val[1]!, decodedBytes: 5_000_000 };
+  return { config, split, middling: split.val.slice(1, 3), largest: split.val[1]!, decodedBytes: 5_000_000 };
 }
 
 it('learns on the given images and tells time and memory of the whole run', async () => {
@@ -46,6 +46,17 @@ it('learns on the given images and tells time and memory of the whole run', asyn
   // Node with libtorch, and two networks of 14 million numbers.
   expect(estimate.peak_rss_mb).toBeGreaterThan(150);
   expect(estimate.available_mb).toBeGreaterThan(estimate.peak_rss_mb);
+});
+
+it('counts the steps of a burn-in apart', async () => {
+  const of: number[] = [];
+  const reporter = { ...silentReporter, start: (total: number) => void of.push(total) };
+  const done = await estimateTraining(setupOf('train.iterations=10', 'train.burn_in=0.4', 'train.eval_every=10'), reporter);
+  if (!('estimate' in done)) throw new Error(done.problem.text);
+  const { burn_in_step_s, step_s, evaluation_s, total_s } = done.estimate;
+  expect(of).toEqual([12]);
+  expect(burn_in_step_s).toBeGreaterThan(0);
+  expect(total_s).toBeCloseTo(4 * burn_in_step_s! + 6 * step_s + evaluation_s, 9);
 });
 
 it('tries no more steps than the run has', async () => {

@@ -1,14 +1,14 @@
 /** Memory and time of a run, by a few of its steps in a process of their own, so that running out of memory is told, not suffered. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { workerFile } from '../data/loader/pool.ts';
-import { type Measured, type MeasureSetup, STEPS_TO_MEASURE } from './check-measure.ts';
+import type { Measured, MeasureSetup } from './check-measure.ts';
 import type { CheckEstimate, CheckProblem } from './check-types.ts';
 import { memoryInfo } from './machine.ts';
 import type { Reporter } from './types.ts';
 
 /** What the child says: a step is done; the end. */
 export type ChildMessage =
-  | { readonly step: number }
+  | { readonly step: number; readonly of: number }
   | { readonly result: Measured }
   | { readonly error: { readonly code: string; readonly message: string } };
 
@@ -23,7 +23,7 @@ const memoryMessage =
 /** How a process ends whose memory could not be had: killed by the system, or aborted by C++. */
 const memorySignals: readonly (NodeJS.Signals | null)[] = ['SIGKILL', 'SIGABRT'];
 
-export type Estimated = { readonly estimate: CheckEstimate } | { readonly problem: CheckProblem };
+export type Estimated = { readonly estimate: Omit<CheckEstimate, 'load'> } | { readonly problem: CheckProblem };
 
 const REMEDY = 'a smaller data.crop_size, train.batch_size or data.long_side needs less';
 
@@ -47,12 +47,12 @@ function deathOf(code: number | null, signal: NodeJS.Signals | null, leastFree: 
 }
 
 /** The child's last message, or how it died. `watch` is called again and again meanwhile. */
-function outcomeOf(child: ChildProcess, onStep: (step: number) => void, watch: () => void) {
+function outcomeOf(child: ChildProcess, onStep: (step: number, of: number) => void, watch: () => void) {
   return new Promise<{ said?: ChildMessage; code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     let said: ChildMessage | undefined;
     const timer = setInterval(watch, WATCH_MS);
     child.on('message', (message: ChildMessage) => {
-      if ('step' in message) onStep(message.step);
+      if ('step' in message) onStep(message.step, message.of);
       else said = message;
     });
     child.once('error', (error) => {
@@ -81,15 +81,25 @@ export async function estimateTraining(setup: MeasureSetup, reporter: Reporter, 
   child.stderr?.on('data', (chunk) => {
     complaint = (complaint + String(chunk)).slice(-2000);
   });
+  // A step may be long; it need not be waited for when this process ends.
+  const end = (): void => void child.kill('SIGKILL');
+  process.once('exit', end);
   let leastFree = available;
   const watch = (): void => {
     leastFree = Math.min(leastFree, memoryInfo().available);
-    if (leastFree < leastFreeGb) child.kill('SIGKILL');
+    if (leastFree < leastFreeGb) end();
   };
-  reporter.start(STEPS_TO_MEASURE, 'training steps', { unit: 'step' });
+  reporter.note('trying training steps ...');
+  let begun = false;
+  const onStep = (iteration: number, of: number): void => {
+    if (!begun) reporter.start(of, 'training steps', { unit: 'step' });
+    begun = true;
+    reporter.update({ iteration });
+  };
   child.send(setup);
-  const { said, code, signal } = await outcomeOf(child, (iteration) => reporter.update({ iteration }), watch);
-  reporter.end();
+  const { said, code, signal } = await outcomeOf(child, onStep, watch);
+  process.off('exit', end);
+  if (begun) reporter.end();
   if (said && 'result' in said) return { estimate: { ...said.result, available_mb: Math.round(available * MB_PER_GB) } };
   if (said && 'error' in said) return { problem: problemOf(said.error.message, said.error.code) };
   // libtorch and V8 write why they abort.

@@ -93,9 +93,11 @@ export interface CheckEstimate {
   readonly step_s: number;
   readonly steps: number;
   readonly warmup_steps: number;
+  /** The same of a step of the burn-in (`train.burn_in`), where there is one. */
+  readonly burn_in_step_s?: number;
   readonly iterations_per_epoch: number;
   readonly epoch_s: number;
-  /** One pass over the validation list, by student and teacher, from one image of middling size. */
+  /** One pass over the validation list, by student and teacher, from a few images of middling size. */
   readonly evaluation_s: number;
   readonly evaluations: number;
   /** Training steps of the whole run; time of these and of the evaluations. */
@@ -104,8 +106,10 @@ export interface CheckEstimate {
   /** Most memory of the process, the largest validation image among its work; what decoded images may add to it. */
   readonly peak_rss_mb: number;
   readonly cache_mb: number;
-  /** Free when the check began. */
+  /** Free before the steps. */
   readonly available_mb: number;
+  /** Mean number of processes that wanted to compute in the minute before the check: where it is not small, times are too long. */
+  readonly load: number;
 }
 
 /** Names as in the JSON. */

@@ -1,6 +1,6 @@
 /** `dssn check`: everything that a training would stumble over, told at once, before it begins. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import { CheckpointError, ConfigError, DataError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
@@ -33,6 +33,8 @@ import type { Reporter } from './types.ts';
 
 /** Most threads that decode at once. */
 const MOST_THREADS = 8;
+/** Validation images whose evaluation is timed. */
+const MIDDLING = 3;
 const LISTS = ['labelled', 'unlabelled', 'val'] as const;
 
 /** What is thrown for something that the user can mend, as a problem. */
@@ -107,7 +109,9 @@ async function estimate(
       const scale = longSide === null ? 1 : (longSide / Math.max(one.image!.width, one.image!.height)) ** 2;
       return sum + pixels(one) * scale * (one.list === 'labelled' ? 4 : 3);
     }, 0);
-  const setup = { config, split, middling: val[Math.floor(val.length / 2)]!.sample, largest: val.at(-1)!.sample, decodedBytes };
+  const start = Math.max(0, Math.floor((val.length - MIDDLING) / 2));
+  const middling = val.slice(start, start + MIDDLING).map(({ sample }) => sample);
+  const setup = { config, split, middling, largest: val.at(-1)!.sample, decodedBytes };
   return estimateTraining(setup, reporter);
 }
 
@@ -116,7 +120,7 @@ interface Outputs {
   readonly report: string | null;
 }
 
-/** Where --out leads. @throws ConfigError where it would write over a file of the lists. */
+/** Where --out leads, its folder made. @throws ConfigError where it would write over a file of the lists, or nothing can be written. */
 function outputsOf(out: string, root: string, split: Split | undefined): Outputs {
   const single = extname(out).toLowerCase() === '.png';
   const outputs = single ? { picture: out, report: null } : { picture: join(out, 'labels.png'), report: join(out, 'check.json') };
@@ -124,6 +128,11 @@ function outputsOf(out: string, root: string, split: Split | undefined): Outputs
   const read = new Set(files.map((file) => resolve(root, file)));
   if (read.has(resolve(outputs.picture)))
     throw new ConfigError(`--out ${outputs.picture}: is a file of the data and would be written over`);
+  try {
+    mkdirSync(dirname(outputs.picture), { recursive: true });
+  } catch (cause) {
+    throw new ConfigError(`--out ${out}: cannot be written (${messageOf(cause)})`, { cause });
+  }
   return outputs;
 }
 
@@ -141,6 +150,7 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
   const { config, reporter } = options;
   const { root, crop_size: cropSize, long_side: longSide } = config.data;
   const { dataset, labelMap } = datasetOf(config);
+  const load = loadavg()[0]!;
   const settings = problemOf('settings', () => {
     openDevice(settle(config, '', false));
   });
@@ -171,13 +181,11 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
     lists: { labelled: split?.labelled.length ?? 0, unlabelled: split?.unlabelled.length ?? 0, val: split?.val.length ?? 0 },
     ...counted,
     sizes: sizesOf(examined),
-    estimate: 'estimate' in tried ? tried.estimate : null,
+    estimate: 'estimate' in tried ? { ...tried.estimate, load } : null,
     ...('no' in tried && { no_estimate: tried.no }),
     picture: picture ? outputs.picture : null,
     report: outputs.report,
   };
-  const folder = outputs.report === null ? dirname(outputs.picture) : options.out;
-  if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
   if (picture) writePng(outputs.picture, picture);
   if (outputs.report !== null) writeFileSync(outputs.report, `${JSON.stringify(result, null, 2)}\n`);
   return result;

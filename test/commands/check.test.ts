@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { decode } from 'fast-png';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CheckProblem, CheckResult } from '../../src/tasks/check-types.ts';
-import { dssn, type Ended } from './command.ts';
+import { dssn, type Ended, start } from './command.ts';
 import { linesOf, namesOf, type Photographs, writeLabels, writePhotographs } from './pictures.ts';
 
 /** Where the checks write: never beside the data. */
@@ -123,6 +124,35 @@ describe('on good data', () => {
   });
 });
 
+it('says before it begins where nothing can be written', async () => {
+  const { code, stderr } = await dssn('check', '--config', good.config, '--out', join(good.config, 'below'));
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: --out \S+few\.yaml\/below: cannot be written \(E/m)]);
+});
+
+it('takes the process of its training steps with it when it is ended', async () => {
+  // Steps enough to be still at it.
+  const large = ['data.crop_size=65', 'train.batch_size=4', 'train.iterations=100'];
+  const { process: check, ended } = start('check', '--config', good.config, '--out', join(out, 'ended'), ...settings(large));
+  await new Promise<void>((resolve, reject) => {
+    check.stdout?.on('data', (chunk) => String(chunk).includes('training steps 1/') && resolve());
+    check.once('close', () => reject(new Error('no step was tried')));
+  });
+  const children = readFileSync(`/proc/${check.pid}/task/${check.pid}/children`, 'utf8').trim().split(' ').map(Number);
+  expect(children).toHaveLength(1);
+  check.kill('SIGTERM');
+  expect((await ended).code).toBe(143);
+  // Whoever inherits it may leave it unburied (state Z).
+  const isAlive = (): boolean => {
+    try {
+      return !/^State:\s+Z/m.test(readFileSync(`/proc/${children[0]}/status`, 'utf8'));
+    } catch {
+      return false;
+    }
+  };
+  while (isAlive()) await setTimeout(20);
+  expect(existsSync(join(out, 'ended/labels.png'))).toBe(false);
+});
+
 describe('on data with every fault at once', () => {
   const sets = ['data.classes=[ground,sky,block,ghost]', 'data.palette=null', 'data.crop_size=40', 'train.batch_size=9'];
   let ended: Ended;
@@ -192,7 +222,7 @@ describe('on data with every fault at once', () => {
       '  masks/labeled2.png: label 7 in 5 pixels, the first at row 1, column 2; allowed: 0..3, 255\n',
       `error: 1 file cannot be read\n  ${bad.root}/images/unlabeled0.jpg: is damaged or cut short (`,
       '  images/val1.jpg (val) has the pixels of images/labeled3.jpg (labelled)\n',
-      "warning: class 'ghost': no pixel of the labelled list has it, so it cannot be learnt\n",
+      'warning: 1 class is in no pixel of the labelled list, so it cannot be learnt: ghost\n',
       'warning: 1 image shows hardly anything\n  images/unlabeled3.jpg: every value is 0\n',
       '\n6 errors, 9 warnings: training would fail\nnext: mend the errors, then dssn check --config ',
     ])
