@@ -13,8 +13,8 @@ import { computeEnvironment } from '../setup/runtime.mjs';
  */
 
 const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
-/** These must answer on a machine where set-up cannot finish. */
-const NEEDS_NO_ENGINE = new Set(['doctor', 'help', '--help', '-h', '--version', '-V']);
+/** These must answer on a machine where set-up cannot finish. `runs` reads run folders, wherever they were trained. */
+const NEEDS_NO_ENGINE = new Set(['doctor', 'runs', 'help', '--help', '-h', '--version', '-V']);
 
 async function prepare() {
   const word = process.argv[2] ?? '--help';

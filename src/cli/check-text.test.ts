@@ -82,7 +82,7 @@ next: dssn train`);
   it('counts a kind with one line each, and sums up labels by file', () => {
     const wrong = (label: number, file: string) => problem('label_out_of_range', `${file}: label ${label}`, { label, file });
     expect(told(wrong(3, 'a'), wrong(7, 'a'), wrong(7, 'b'))).toEqual([
-      'error: 3 times a label map holds a label that is not allowed; data.label_map can map them, 255 = ignore: 7 in 2 files, 3 in 1 file',
+      'error: 3 times a label map holds a label that is not allowed; data.label_map (or data.label_colours) can map them: 7 in 2 files, 3 in 1 file',
       '  a: label 3',
       '  a: label 7',
       '  b: label 7',

@@ -16,8 +16,8 @@ const headings: Partial<Record<CheckProblem['kind'], readonly [one: string, many
   unreadable: ['file cannot be read', 'files cannot be read'],
   size_mismatch: ['label map is of another size than its image', 'label maps are of another size than their images'],
   label_out_of_range: [
-    'label map holds a label that is not allowed; data.label_map can map it, 255 = ignore',
-    'times a label map holds a label that is not allowed; data.label_map can map them, 255 = ignore',
+    'label map holds a label that is not allowed; data.label_map (or data.label_colours) can map it',
+    'times a label map holds a label that is not allowed; data.label_map (or data.label_colours) can map them',
   ],
   class_never_labelled: [
     'class is in no pixel of the labelled list, so it cannot be learnt',
@@ -46,8 +46,11 @@ const headings: Partial<Record<CheckProblem['kind'], readonly [one: string, many
 
 /** Labels that are not allowed, each with the number of label maps that hold it, the most frequent first. */
 function labelsOf(problems: readonly CheckProblem[]): string {
-  const files = new Map<number, number>();
-  for (const { label = 0 } of problems) files.set(label, (files.get(label) ?? 0) + 1);
+  const files = new Map<string, number>();
+  for (const { label, colour } of problems) {
+    const name = colour ? `[${colour.join(', ')}]` : `${label}`;
+    files.set(name, (files.get(name) ?? 0) + 1);
+  }
   const byFiles = [...files].sort(([, a], [, b]) => b - a).map(([label, count]) => `${label} in ${nameOf(count, 'file', 'files')}`);
   return listOf(byFiles);
 }

@@ -6,8 +6,10 @@ import { addCheck } from './commands/check.ts';
 import { addConvert } from './commands/convert.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvaluate } from './commands/evaluate.ts';
+import { addInit } from './commands/init.ts';
 import { addPredict } from './commands/predict.ts';
 import { addQuickstart } from './commands/quickstart.ts';
+import { addRuns } from './commands/runs.ts';
 import { addTrain } from './commands/train.ts';
 import type { Context } from './context.ts';
 
@@ -22,7 +24,11 @@ export function buildProgram(context: Context): Command {
       writeErr: (text) => void context.stderr.write(text),
       outputError: (text, write) => write(context.colours.red(text)),
     })
-    .addHelpText('after', '\nStart with:  dssn quickstart      What is on this machine:  dssn doctor');
-  for (const add of [addQuickstart, addCheck, addTrain, addEvaluate, addPredict, addConvert, addDoctor, addBench]) add(program, context);
+    .addHelpText(
+      'after',
+      '\nStart with:  dssn quickstart      With images of your own:  dssn init FOLDER      What is on this machine:  dssn doctor',
+    );
+  for (const add of [addQuickstart, addInit, addCheck, addTrain, addEvaluate, addPredict, addRuns, addConvert, addDoctor, addBench])
+    add(program, context);
   return program;
 }

@@ -46,6 +46,20 @@ export function checkTogether(config: Config): Problem[] {
       path: ['data', 'palette'],
       message: `${palette.length} colours for the ${classes.length} classes of data.classes; allowed: one colour a class`,
     });
+  const { label_colours, ignore_colours } = config.data;
+  if (label_colours && label_map)
+    problems.push({ path: ['data', 'label_colours'], message: 'label maps hold numbers (data.label_map) or colours, not both' });
+  if (label_colours && label_colours.length !== classes?.length)
+    problems.push({
+      path: ['data', 'label_colours'],
+      message: `${label_colours.length} colours for the ${classes?.length ?? 'missing'} classes of data.classes; allowed: one colour a class`,
+    });
+  if (ignore_colours && !label_colours)
+    problems.push({ path: ['data', 'ignore_colours'], message: 'goes with data.label_colours, which is not given' });
+  const listed = [...(label_colours ?? []), ...(ignore_colours ?? [])].map(String);
+  const twice = listed.find((colour, index) => listed.indexOf(colour) !== index);
+  if (twice !== undefined)
+    problems.push({ path: ['data', 'label_colours'], message: `the colour [${twice}] stands there or in data.ignore_colours twice` });
   const repeated = classes?.find((name, index) => classes.indexOf(name) !== index);
   if (repeated !== undefined)
     problems.push({ path: ['data', 'classes'], message: `the name ${repeated} stands there twice; allowed: a name once` });

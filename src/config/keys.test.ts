@@ -43,7 +43,7 @@ describe('the keys of the configuration', () => {
   });
 
   it('know their sections', () => {
-    expect(sections).toEqual(['model', 'data', 'train', 'select', 'loss', 'eval']);
+    expect(sections).toEqual(['model', 'data', 'train', 'select', 'loss', 'eval', 'log']);
     expect(childrenOf('train.warmup')).toEqual(['iterations', 'epochs']);
     expect(isKnown(['data', 'label_map', '11'])).toBe(true);
     expect(isKnown(['data', 'root', 'x'])).toBe(false);

@@ -58,13 +58,16 @@ export function infoOf(path: KeyPath): KeyInfo | undefined {
   return undefined;
 }
 
+/** Keys that hold a mapping or a list. */
+const holders: readonly string[] = ['label_map', 'classes', 'palette', 'label_colours', 'ignore_colours'].map((key) => `data.${key}`);
+
 /** Whether `--set` may name this path: a key, or something within a key that holds a mapping or a list. */
 export function isKnown(path: KeyPath): boolean {
   if (sections.includes(path.join('.'))) return true;
   const info = infoOf(path);
   if (!info) return false;
   const depth = info.path.split('.').length;
-  return path.length === depth || (path.length === depth + 1 && ['data.label_map', 'data.classes', 'data.palette'].includes(info.path));
+  return path.length === depth || (path.length === depth + 1 && holders.includes(info.path));
 }
 
 /** What to say of an unknown key: the nearest one under the same section, else the nearest of all, else all of the section. */

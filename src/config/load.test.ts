@@ -49,12 +49,15 @@ describe('a configuration', () => {
         classes: null,
         palette: null,
         label_map: null,
+        label_colours: null,
+        ignore_colours: null,
         cutmix_partner: 'same',
         num_aug: 3,
         scale_base: null,
       },
       train: {
         batch_size: 4,
+        accumulate: 1,
         iterations: 100,
         epochs: null,
         warmup: { iterations: 1, epochs: null },
@@ -69,6 +72,8 @@ describe('a configuration', () => {
         ema_warmup: false,
         precision: 'fp32',
         checkpoint_every: null,
+        keep_checkpoints: 2,
+        max_skipped: 10,
         eval_every: null,
         log_every: 10,
       },
@@ -82,6 +87,7 @@ describe('a configuration', () => {
         weight_contrastive: 0.01,
       },
       eval: { mode: 'auto', tta: false },
+      log: { tensorboard: true, pictures: 4 },
     });
   });
 
@@ -202,6 +208,23 @@ describe('a wrong configuration', () => {
     expect(problems(minimal, ['data.palette=[[0,0,256]]', 'data.classes=[a]'])[0]).toMatch(/data\.palette\.0\.2: got 256; allowed: null/);
   });
 
+  it('checks colours of labels against classes, numbers and each other', () => {
+    const colours = 'data.label_colours=[[0,0,0],[255,0,0]]';
+    const { data } = parseConfig(minimal, 'a.yaml', ['data.classes=[a,b]', colours, 'data.ignore_colours=[[9,9,9]]']);
+    expect([data.label_colours, data.ignore_colours]).toEqual([
+      [
+        [0, 0, 0],
+        [255, 0, 0],
+      ],
+      [[9, 9, 9]],
+    ]);
+    expect(problems(minimal, [colours])[0]).toMatch(/2 colours for the missing classes of data\.classes; allowed: one colour a class$/);
+    expect(problems(minimal, [colours, 'data.classes=[a,b,c]'])[0]).toMatch(/2 colours for the 3 classes/);
+    expect(problems(minimal, [colours, 'data.classes=[a,b]', 'data.label_map={3: 1}'])[0]).toMatch(/numbers .* or colours, not both/);
+    expect(problems(minimal, ['data.ignore_colours=[[1,1,1]]'])[0]).toMatch(/goes with data\.label_colours/);
+    expect(problems(minimal, [colours, 'data.classes=[a,b]', 'data.ignore_colours=[[255,0,0]]'])[0]).toMatch(/\[255,0,0\] stands there/);
+  });
+
   it('refuses a stem and an output stride that xception does not have, and shares that leave nothing', () => {
     const xception = minimal.replace('resnet18', 'xception');
     expect(parseConfig(xception, 'a.yaml').model.backbone).toBe('xception');
@@ -268,6 +291,16 @@ describe('loadConfig', () => {
     writeFileSync(file, minimal.replace('/data/camvid', 'pictures'));
     expect(loadConfig(file).data.root).toBe(path.resolve('pictures'));
     expect(() => loadConfig(path.join(folder, 'camvit.yaml'))).toThrow(`did you mean ${file}?`);
+  });
+
+  it('makes the split absolute where it is a path, and leaves names alone', () => {
+    const file = path.join(folder, 'split.yaml');
+    writeFileSync(file, minimal);
+    const splitOf = (split: string) => loadConfig(file, [`data.split=${split}`]).data.split;
+    expect(['./lists', '../lists', '/a/lists/', '..'].map(splitOf)).toEqual(
+      ['lists', '../lists', '/a/lists', '..'].map((split) => path.resolve(split)),
+    );
+    expect(['lists', '1_8', '.hidden', 'a/b'].map(splitOf)).toEqual(['lists', '1_8', '.hidden', 'a/b']);
   });
 
   it.each(['camvid', 'shapes', 'pascal', 'pascal-stpp', 'cityscapes', 'cityscapes-stpp', 'coco'])(

@@ -97,9 +97,12 @@ export function resolveConfig(json: unknown, file = 'config.json'): Config {
   return parseConfig(JSON.stringify(json, null, 2), file);
 }
 
+/** Whether `data.split` is a path, not a name: it says so by how it begins. */
+const isPath = (split: string): boolean => /^(?:\.{0,2}\/|\.{1,2}$)/.test(split);
+
 /**
- * Reads a configuration file. Relative paths in `data.root` and `pretrained` are taken from the working directory and made
- * absolute, so that the run can be evaluated from anywhere.
+ * Reads a configuration file. Relative paths in `data.root`, `data.split` and `pretrained` are taken from the working directory and
+ * made absolute, so that the run can be evaluated from anywhere.
  */
 export function loadConfig(file: string, overrides: readonly string[] = []): Config {
   let text: string;
@@ -110,7 +113,9 @@ export function loadConfig(file: string, overrides: readonly string[] = []): Con
   }
   const config = parseConfig(text, file, overrides);
   const pretrained = config.pretrained === null || config.pretrained === 'auto' ? config.pretrained : path.resolve(config.pretrained);
-  return deepFreeze({ ...config, pretrained, data: { ...config.data, root: path.resolve(config.data.root) } });
+  const { root, split } = config.data;
+  const data = { ...config.data, root: path.resolve(root), split: isPath(split) ? path.resolve(split) : split };
+  return deepFreeze({ ...config, pretrained, data });
 }
 
 /** The file beside it whose name is nearest. */

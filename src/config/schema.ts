@@ -47,8 +47,8 @@ const data = z.strictObject({
   root: field(text, 'a folder: the paths of the lists are relative to it', 'Where the images lie. Does not change what is learnt.'),
   split: field(
     text,
-    'the name of a split: a folder with labeled.txt and unlabeled.txt',
-    'Which images are labelled: <root>/splits/NAME, then splits/<dataset>/NAME of this package; val.txt stands one level up (SPEC 3).',
+    'the name of a split, or a path (/..., ./..., ../...): a folder with labeled.txt and unlabeled.txt',
+    'Which images are labelled: <root>/splits/NAME, then splits/<dataset>/NAME of this package; val.txt stands one level up (SPEC 3). A path is a folder with all three lists, relative to the working directory.',
   ),
   crop_size: field(
     integer(1),
@@ -80,6 +80,16 @@ const data = z.strictObject({
     "null (the dataset's own) or {stored label: train label}, both integers 0 to 255; 255 = ignore",
     'Changes labels as they are read; labels that are not named stay as they are.',
   ),
+  label_colours: field(
+    z.array(rgb).min(1).max(254).nullable().default(null),
+    'null (label maps hold numbers) or a list of [red, green, blue], each 0 to 255, one a class',
+    'Label maps are read by their colours, each that of a class in the order of data.classes; of a palette PNG the colours count then, not the numbers. Also the palette, unless data.palette is given.',
+  ),
+  ignore_colours: field(
+    z.array(rgb).nullable().default(null),
+    'null or a list of [red, green, blue], each 0 to 255',
+    'With data.label_colours: colours of pixels without a label. Any other colour is an error.',
+  ),
   cutmix_partner: field(
     z.enum(['same', 'other']).default('same'),
     'same, other',
@@ -107,6 +117,11 @@ const train = z.strictObject({
     integer(1),
     'an integer of at least 1',
     'Labelled images per iteration and process, and as many unlabelled ones. Method supervised doubles it, so that both methods see as many images.',
+  ),
+  accumulate: field(
+    integer(1).default(1),
+    'an integer of at least 1 (batches)',
+    'Batches whose mean gradient makes one SGD step: as large a batch as one likes in the memory of a small one. Batch norm still sees one batch at a time, so the result is near that of a large batch, not equal to it. Iterations count SGD steps.',
   ),
   iterations: field(
     integer(1).nullable().default(null),
@@ -164,6 +179,16 @@ const train = z.strictObject({
     integer(1).nullable().default(null),
     'null or an integer of at least 1 (iterations)',
     'Iterations between checkpoints in latest/; null = at evaluations and at the end alone. Does not change what is learnt.',
+  ),
+  keep_checkpoints: field(
+    integer(1).default(2),
+    'an integer of at least 1',
+    'How many of the last checkpoints are kept: latest/, and in earlier/ the ones before it, to go back to where a disk has spoilt the last. Each holds two networks and the optimiser. Does not change what is learnt.',
+  ),
+  max_skipped: field(
+    integer(0).default(10),
+    'an integer of at least 0 (iterations)',
+    'Iterations in a row whose loss or gradient may be not finite: each is left out, weights and teacher as they were, and logged with its images; one more ends the run.',
   ),
   eval_every: field(
     integer(1).nullable().default(null),
@@ -234,6 +259,19 @@ const evaluation = z.strictObject({
   ),
 });
 
+const log = z.strictObject({
+  tensorboard: field(
+    z.boolean().default(true),
+    'true, false',
+    "Whether the run's numbers and pictures are also written for TensorBoard, into RUN/tensorboard. Does not change what is learnt.",
+  ),
+  pictures: field(
+    integer(0).default(4),
+    'an integer of at least 0 (images)',
+    "At each evaluation TensorBoard gets the networks' predictions on so many images, the first of the validation list, and a pseudo-label of the step before; 0 = no pictures. Does not change what is learnt.",
+  ),
+});
+
 /** The keys as they are written. `parseConfig` gives a section that is left out or left empty as `{}`, so that each key missing is told. */
 export const writtenSchema = z.strictObject({
   method: field(
@@ -270,6 +308,7 @@ export const writtenSchema = z.strictObject({
   select,
   loss,
   eval: evaluation,
+  log,
 });
 
 /** The whole configuration, with what `auto` means for its method filled in. */

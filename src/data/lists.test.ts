@@ -91,6 +91,22 @@ describe('loadSplit', () => {
     expect([lists.labelled.length, lists.unlabelled.length, lists.val.length]).toEqual([labelled, unlabelled, val]);
   });
 
+  it('takes an absolute path for the folder of all lists', () => {
+    write('lists/labeled.txt', pairs('a'));
+    write('lists/val.txt', pairs('v'));
+    const lists = join(folder, 'lists');
+    expect(refusal(() => loadSplit(dataset, '/nowhere', lists))).toMatch(/no unlabelled images: none of \S+lists\/unlabeled\.txt/);
+    expect(loadSplit(dataset, '/nowhere', lists, { labelledOnly: true }).files).toEqual({
+      labelled: join(lists, 'labeled.txt'),
+      val: join(lists, 'val.txt'),
+    });
+    write('lists/unlabeled.txt', 'my photos/u.jpg\t\n');
+    expect(loadSplit(dataset, '/nowhere', lists).unlabelled).toEqual([{ id: 'my photos/u', image: 'my photos/u.jpg' }]);
+    expect(refusal(() => loadSplit(dataset, '/nowhere', folder))).toMatch(
+      /data\.split: there is no \S+labeled\.txt; allowed: the name of a split, or a folder with/,
+    );
+  });
+
   it('has the published COCO lists, whose unlabelled images are the rest of a folder', () => {
     expect(loadSplit({ name: 'coco' }, folder, '1_512', { labelledOnly: true }).labelled.length).toBe(232);
     expect(refusal(() => loadSplit({ name: 'coco' }, folder, '1_512'))).toMatch(/none of \S+unlabeled\.txt, \S+train\.txt is there/);

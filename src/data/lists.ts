@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
+import { dirname, isAbsolute, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DataError, messageOf } from '../base/errors.ts';
 import { nearest } from '../base/suggest.ts';
@@ -91,11 +91,23 @@ function splitsIn(folders: readonly string[]): string[] {
   return [...new Set(names.filter((entry) => entry.isDirectory()).map((entry) => entry.name))].sort();
 }
 
-/** The folder of a split: the data's own first, then the package's. */
-function findSplit(datasetName: string, root: string, split: string): string {
+/** Where a split's lists are: its own ones in `folder`, those that splits share (val.txt, train.txt) in `shared`. */
+interface Place {
+  readonly folder: string;
+  readonly shared: string;
+}
+
+/** The folder of a split: the one that is named, or the data's own, or the package's. */
+function findSplit(datasetName: string, root: string, split: string): Place {
+  if (isAbsolute(split)) {
+    if (existsSync(join(split, 'labeled.txt'))) return { folder: split, shared: split };
+    throw new DataError(
+      `data.split: there is no ${join(split, 'labeled.txt')}; allowed: the name of a split, or a folder with labeled.txt, unlabeled.txt and val.txt`,
+    );
+  }
   const parents = [join(root, 'splits'), join(PACKAGE_SPLITS, datasetName)];
   const found = parents.map((parent) => join(parent, split)).find((folder) => existsSync(join(folder, 'labeled.txt')));
-  if (found !== undefined) return found;
+  if (found !== undefined) return { folder: found, shared: dirname(found) };
   const names = splitsIn(parents);
   const meant = nearest(split, names);
   const remedy =
@@ -123,10 +135,10 @@ interface Unlabelled {
 }
 
 /**
- * `unlabeled.txt`; where there is none, `train.txt` one level up without the labelled images; where there is neither, the
+ * `unlabeled.txt`; where there is none, `train.txt` beside `val.txt` without the labelled images; where there is neither, the
  * dataset's folder without them.
  */
-function unlabelledOf(folder: string, labelled: readonly Sample[], { unlabelledImages }: Lists, root: string): Unlabelled {
+function unlabelledOf({ folder, shared }: Place, labelled: readonly Sample[], { unlabelledImages }: Lists, root: string): Unlabelled {
   const own = join(folder, 'unlabeled.txt');
   if (existsSync(own)) return { samples: readList(own), file: own, listed: false };
   const taken = new Set(labelled.map(({ image }) => image));
@@ -135,7 +147,7 @@ function unlabelledOf(folder: string, labelled: readonly Sample[], { unlabelledI
     if (left.length === 0) throw new DataError(`${file}: every image of it is labelled in ${folder}, so none is left unlabelled`);
     return { samples: left, file, listed };
   };
-  const train = join(dirname(folder), 'train.txt');
+  const train = join(shared, 'train.txt');
   if (existsSync(train)) return rest(readList(train), train, false);
   const images = unlabelledImages && join(root, unlabelledImages.folder);
   if (images !== undefined && existsSync(images)) return rest(listFolder(images, unlabelledImages!), images, true);
@@ -161,14 +173,16 @@ function checkDisjoint(folder: string, { labelled, unlabelled, val }: Pick<Split
  * The lists of split `split`: looked for as `<root>/splits/<split>/`, then `splits/<dataset>/<split>/` of the package
  * (`labeled.txt`, `unlabeled.txt`, and `val.txt` one level up). Without `unlabeled.txt` the unlabelled images are those of
  * `train.txt`, one level up, that are not labelled; without either, those of the dataset's folder (COCO: `train2017`).
+ * Where `split` is an absolute path, it is the folder of all of these lists itself.
  * @param options.labelledOnly leaves the unlabelled images out (empty), for methods that use none.
  * @throws DataError that names the list (and line) where one is missing, empty or malformed, or an image stands in two lists.
  */
 export function loadSplit(dataset: Lists, root: string, split: string, options: { labelledOnly?: boolean } = {}): Split {
-  const folder = findSplit(dataset.name, root, split);
-  const files = { labelled: join(folder, 'labeled.txt'), val: join(dirname(folder), 'val.txt') };
+  const place = findSplit(dataset.name, root, split);
+  const { folder, shared } = place;
+  const files = { labelled: join(folder, 'labeled.txt'), val: join(shared, 'val.txt') };
   const labelled = readLabelledList(files.labelled);
-  const rest = options.labelledOnly ? undefined : unlabelledOf(folder, labelled, dataset, root);
+  const rest = options.labelledOnly ? undefined : unlabelledOf(place, labelled, dataset, root);
   const lists = { labelled, unlabelled: rest?.samples ?? [], val: readLabelledList(files.val) };
   checkDisjoint(folder, lists);
   return { ...lists, files: rest ? { ...files, unlabelled: rest.file } : files, listed: rest?.listed ?? false };

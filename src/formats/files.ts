@@ -1,4 +1,5 @@
 /** Files of weights on disk: read in pieces that the system can move at once, replaced as a whole or not at all. */
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CheckpointError, messageOf } from '../base/errors.ts';
@@ -30,6 +31,23 @@ export function readFully(descriptor: number, target: Uint8Array, position: numb
     done += read;
   }
   return true;
+}
+
+const HASH_BYTES = 1 << 22;
+
+/** SHA-256 of a file's bytes, hexadecimal, read in pieces. */
+export function sha256Of(path: string): string {
+  return withFile(path, (descriptor, size) => {
+    const hash = createHash('sha256');
+    const piece = new Uint8Array(Math.min(HASH_BYTES, size));
+    for (let done = 0; done < size; ) {
+      const read = readSync(descriptor, piece, 0, piece.length, done);
+      if (read === 0) throw new CheckpointError(`${path}: became shorter while it was read`);
+      hash.update(piece.subarray(0, read));
+      done += read;
+    }
+    return hash.digest('hex');
+  });
 }
 
 function writeFully(descriptor: number, source: Uint8Array): void {

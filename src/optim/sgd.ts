@@ -55,6 +55,11 @@ export class Sgd {
     });
   }
 
+  /** Forgets the gradients without applying them. */
+  dropGradients(): void {
+    for (const { parameters } of this.groups) for (const [, parameter] of parameters) parameter.grad = null;
+  }
+
   /** Velocities by parameter name: what resuming needs. The tensors are the optimiser's own. */
   state(): ReadonlyMap<string, Tensor> {
     return this.#velocity;

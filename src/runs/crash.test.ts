@@ -28,7 +28,7 @@ vi.mock('node:fs', async (original) => {
   return { ...fs, ...changing, default: { ...fs, ...changing } };
 });
 
-const { findWeights, recoverWeights, replaceWeights } = await import('./weights.ts');
+const { earlierWeights, findWeights, recoverWeights, replaceWeights, soundCheckpoint } = await import('./weights.ts');
 
 let run: string;
 beforeEach(() => {
@@ -40,9 +40,9 @@ afterEach(() => {
   rmSync(run, { recursive: true });
 });
 
-/** Writes a checkpoint of two files whose content is the iteration. */
-function write(iteration: number): WeightsMark {
-  return replaceWeights(run, 'latest', { iteration }, (folder) => {
+/** Writes a checkpoint of two files whose content is the iteration; of the last ones so many are kept. */
+function write(iteration: number, keep = 1): WeightsMark {
+  return replaceWeights(run, 'latest', { iteration, keep }, (folder) => {
     writeFileSync(path.join(folder, 'student.safetensors'), `student ${iteration}`);
     writeFileSync(path.join(folder, 'teacher.safetensors'), `teacher ${iteration}`);
   });
@@ -65,6 +65,18 @@ function dieWriting(iteration: number, after: number): void {
   fate.left = Number.POSITIVE_INFINITY;
 }
 
+/** Flips a bit in the middle of a file. */
+function flip(file: string): void {
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1]! ^= 4;
+  writeFileSync(file, bytes);
+}
+
+/** Cuts off a file's last byte. */
+function cut(file: string): void {
+  writeFileSync(file, readFileSync(file).subarray(0, -1));
+}
+
 describe('a folder of weights', () => {
   it('is whole, old or new, whichever change of the disk was the last', () => {
     write(1);
@@ -80,7 +92,9 @@ describe('a folder of weights', () => {
       seen.push(found());
       recoverWeights(run, 'latest');
       expect(found()).toBe(seen.at(-1));
-      expect(readdirSync(run)).toEqual(['latest']);
+      // The one that was replaced may have been set aside already.
+      expect(readdirSync(run).filter((name) => name !== 'earlier')).toEqual(['latest']);
+      rmSync(path.join(run, 'earlier'), { recursive: true, force: true });
     }
     expect([...seen].sort()).toEqual(seen);
     expect(new Set(seen)).toEqual(new Set([2, 3]));
@@ -116,12 +130,57 @@ describe('a folder of weights', () => {
       iteration: 1,
       values: {},
       files: { 'student.safetensors': 3 },
+      sha256: { 'student.safetensors': 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' },
     });
     writeFileSync(path.join(run, 'latest', 'student.safetensors'), 'ab');
     expect(findWeights(run, 'latest')).toBeUndefined();
   });
 
-  it('stays as it is when filling the next one fails', () => {
+  it('keeps the last ones before it, whichever change of the disk was the last', () => {
+    const earlier = (): number[] => earlierWeights(run).map(({ mark }) => mark.iteration);
+    for (const iteration of [1, 2, 3, 4]) write(iteration, 3);
+    expect([found(), ...earlier()]).toEqual([4, 3, 2]);
+    fate.changes = 0;
+    write(5, 3);
+    const { changes } = fate;
+    for (let after = 0; after < changes; after++) {
+      for (const name of readdirSync(run)) rmSync(path.join(run, name), { recursive: true });
+      for (const iteration of [1, 2, 3, 4]) write(iteration, 3);
+      dieWriting(5, after);
+      const kept = new Set([found(), ...earlier()]);
+      expect(kept.has(3) && (kept.has(2) || kept.has(5)), `after change ${after}: ${[...kept]}`).toBe(true);
+      write(6, 3);
+      expect(found()).toBe(6);
+      expect(earlier()[0]).toBeGreaterThanOrEqual(4);
+    }
+  });
+
+  it('gives way to the one before it when a bit of it is flipped or its end is cut off, and is set aside', () => {
+    for (const spoil of [flip, cut]) {
+      for (const iteration of [1, 2, 3]) write(iteration, 3);
+      spoil(path.join(run, 'latest', 'teacher.safetensors'));
+      spoil(path.join(run, 'earlier', '00000002', 'student.safetensors'));
+      const { passedOver } = soundCheckpoint(run);
+      expect(found()).toBe(1);
+      expect(passedOver.map(({ folder }) => path.basename(folder)).sort()).toEqual(spoil === flip ? ['00000002', 'latest'] : ['latest']);
+      expect(passedOver.find(({ folder }) => folder.endsWith('latest'))!.reason).toMatch(/damaged|not of the size/);
+      expect(existsSync(path.join(run, 'latest.damaged'))).toBe(true);
+      // What goes on from there writes as ever.
+      write(2, 3);
+      expect([found(), ...earlierWeights(run).map(({ mark }) => mark.iteration)]).toEqual([2, 1]);
+      for (const name of readdirSync(run)) rmSync(path.join(run, name), { recursive: true });
+    }
+  });
+
+  it('is not begun anew over when none is sound', () => {
+    expect(soundCheckpoint(run).passedOver).toEqual([]);
+    write(1, 2);
+    flip(path.join(run, 'latest', 'student.safetensors'));
+    expect(() => soundCheckpoint(run)).toThrow(/no checkpoint to go on from is whole.*\n {2}.*latest\/student\.safetensors: is damaged/);
+    expect(readdirSync(run)).toEqual(['latest']);
+  });
+
+  it('stays as it is when filling the next one fails, and gives the room back', () => {
     write(1);
     expect(() =>
       replaceWeights(run, 'latest', { iteration: 2 }, () => {
@@ -129,6 +188,6 @@ describe('a folder of weights', () => {
       }),
     ).toThrow('disk full');
     expect(found()).toBe(1);
-    expect(existsSync(path.join(run, 'latest'))).toBe(true);
+    expect(readdirSync(run)).toEqual(['latest']);
   });
 });

@@ -34,6 +34,10 @@ export interface TrainEvent {
   readonly kept?: number;
   /** The same of the CutMixed strong views. */
   readonly kept_strong?: number;
+  /** By class: the share of the weak views' valid pixels that have it as their pseudo-label; classes of no pixel are left out. */
+  readonly pseudo_by_class?: Readonly<Record<string, number>>;
+  /** By the same classes: the share of these pixels that counted, 0 to 1. */
+  readonly kept_by_class?: Readonly<Record<string, number>>;
   readonly iterations_per_s: number;
   readonly images_per_s: number;
 }
@@ -59,18 +63,28 @@ export interface TextEvent {
   readonly text: string;
 }
 
+/** An iteration whose loss or gradient was not finite: it left everything as it was. */
+export interface SkipEvent {
+  readonly type: 'skip';
+  readonly iteration: number;
+  readonly round?: number;
+  readonly reason: string;
+  /** The images of its batch. */
+  readonly images: readonly string[];
+}
+
 export interface EndEvent {
   readonly type: 'end';
   readonly iteration: number;
   readonly status: 'finished' | 'interrupted' | 'failed';
 }
 
-export type RunEvent = TrainEvent | EvalEvent | CheckpointEvent | TextEvent | EndEvent;
+export type RunEvent = TrainEvent | EvalEvent | CheckpointEvent | TextEvent | SkipEvent | EndEvent;
 
 /** An event as it stands in the file: with the time of writing (ISO 8601, UTC). */
 export type LoggedEvent = RunEvent & { readonly time: string };
 
-const types = ['train', 'eval', 'checkpoint', 'note', 'warning', 'end'];
+const types = ['train', 'eval', 'checkpoint', 'note', 'warning', 'skip', 'end'];
 
 interface Line {
   readonly event: LoggedEvent | undefined;
@@ -112,9 +126,12 @@ export function readEvents(file: string): LoggedEvent[] {
 /** Appends events; each is in the file, whole, when `append` returns (in the operating system's hands, not yet on the disk). */
 export class EventWriter {
   readonly #descriptor: number;
+  /** Bytes of the whole lines. */
+  #length: number;
 
-  private constructor(descriptor: number) {
+  private constructor(descriptor: number, length: number) {
     this.#descriptor = descriptor;
+    this.#length = length;
   }
 
   /**
@@ -125,12 +142,19 @@ export class EventWriter {
     const keep = iteration < 0 ? 0 : cutAt(file, iteration);
     const descriptor = openSync(file, 'a');
     ftruncateSync(descriptor, keep);
-    return new EventWriter(descriptor);
+    return new EventWriter(descriptor, keep);
   }
 
   append(event: RunEvent): void {
     const line = Buffer.from(`${JSON.stringify({ ...event, time: new Date().toISOString() })}\n`);
-    for (let written = 0; written < line.length; ) written += writeSync(this.#descriptor, line, written);
+    try {
+      for (let written = 0; written < line.length; ) written += writeSync(this.#descriptor, line, written);
+    } catch (error) {
+      // Half a line would spoil the next one.
+      ftruncateSync(this.#descriptor, this.#length);
+      throw error;
+    }
+    this.#length += line.length;
   }
 
   /** Waits until the disk has everything. */

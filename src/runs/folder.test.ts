@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CheckpointError, ConfigError, DataError } from '../base/errors.ts';
 import { parseConfig } from '../config/load.ts';
 import { readEvents, type TrainEvent } from './events.ts';
-import { inspectRun, RunFolder, RunWriter } from './folder.ts';
+import { RunFolder, RunWriter } from './folder.ts';
+import { inspectRun } from './inspect.ts';
 import { listRecord, type ManifestInput } from './manifest.ts';
 
 const text = `{method: dssn, model: {backbone: resnet18}, data: {dataset: camvid, root: /d, split: 1_8, crop_size: 65},
@@ -147,23 +148,74 @@ describe('resuming', () => {
   });
 
   it('tells a finished run from an interrupted one, before anything is built', () => {
-    expect(inspectRun(folder, config, true)).toBe('new');
+    expect(inspectRun(folder, config, true).state).toBe('new');
     const run = RunWriter.create(folder, { config, manifest });
     checkpoint(run, 5);
-    expect(inspectRun(folder, config, true)).toBe('resume');
+    expect(inspectRun(folder, config, true).state).toBe('resume');
     run.finish('interrupted', 5);
-    expect(inspectRun(folder, config, true)).toBe('resume');
+    expect(inspectRun(folder, config, true).state).toBe('resume');
     RunWriter.create(folder, { config, manifest, resume: true }).finish('finished', 10);
-    expect(inspectRun(folder, config, true)).toBe('finished');
+    expect(inspectRun(folder, config, true).state).toBe('finished');
     expect(() => inspectRun(folder, config, false)).toThrow(ConfigError);
   });
 
   it('goes on with other settings of the machine, but not with another configuration', () => {
     checkpoint(RunWriter.create(folder, { config, manifest }), 5);
     const elsewhere = parseConfig(text, 'a.yaml', ['data.root=/e', 'threads=7', 'data.workers=0', 'device=cuda:1', 'train.log_every=1']);
-    expect(inspectRun(folder, elsewhere, true)).toBe('resume');
+    expect(inspectRun(folder, elsewhere, true).state).toBe('resume');
     const other = parseConfig(text, 'a.yaml', ['train.iterations=20', 'seed=1']);
-    expect(() => inspectRun(folder, other, true)).toThrow(/ {2}seed: 0 in the run, 1 now\n {2}train\.iterations: 10 in the run, 20 now$/);
+    expect(() => inspectRun(folder, other, true)).toThrow(
+      / {2}seed: 0 in the run, 1 now\n {2}train\.iterations: 10 in the run, 20 now\nallow it with --allow-config-change seed --allow-config-change train\.iterations, or give another --out$/,
+    );
+  });
+
+  it('goes on with another configuration where that is allowed, and writes down what changed; a finished run is not finished then', () => {
+    const run = RunWriter.create(folder, { config, manifest });
+    checkpoint(run, 10);
+    run.finish('finished', 10);
+    const other = parseConfig(text, 'a.yaml', ['train.iterations=20', 'seed=1']);
+    expect(() => inspectRun(folder, other, true, ['train'])).toThrow(
+      / {2}seed: 0 in the run, 1 now\nallow it with --allow-config-change seed,/,
+    );
+    expect(inspectRun(folder, other, true, ['train', 'seed'])).toEqual({
+      state: 'resume',
+      changed: [
+        { key: 'seed', before: 0, now: 1 },
+        { key: 'train.iterations', before: 10, now: 20 },
+      ],
+    });
+    expect(inspectRun(folder, config, true, ['train'])).toEqual({ state: 'finished', changed: [] });
+    expect(() => inspectRun(folder, other, true, ['train.iteration'])).toThrow(
+      /'train\.iteration' is no key.*did you mean 'train\.iterations'\?/,
+    );
+    expect(() => inspectRun(folder, other, false, ['train'])).toThrow(/goes with --resume/);
+    RunWriter.create(folder, { config: other, manifest, resume: true, allowChange: ['seed', 'train.iterations'] });
+    expect(RunFolder.open(folder).config.train.iterations).toBe(20);
+    expect(RunFolder.open(folder).manifest?.sessions.at(-1)).toMatchObject({
+      from: 10,
+      changed: [{ key: 'seed' }, { key: 'train.iterations' }],
+    });
+  });
+
+  it('from an earlier checkpoint tells what was passed over, and cuts the events there', () => {
+    const run = RunWriter.create(folder, { config, manifest });
+    for (const iteration of [1, 2, 3]) {
+      run.append(step(iteration));
+      checkpoint(run, iteration);
+    }
+    run.finish('interrupted', 3);
+    expect(readdirSync(path.join(folder, 'earlier'))).toEqual(['00000002']);
+    writeFileSync(path.join(folder, 'latest', 'student.safetensors'), 'student X');
+    expect(() => RunFolder.open(folder).weightsFile('latest')).toThrow(/latest\/student\.safetensors: is damaged/);
+    const again = RunWriter.create(folder, { config, manifest, resume: true });
+    expect([again.checkpoint?.mark.iteration, again.passedOver.map(({ folder }) => folder)]).toEqual([2, [path.join(folder, 'latest')]]);
+    expect(again.events().map(({ type, iteration }) => `${type} ${iteration}`)).toEqual([
+      'train 1',
+      'checkpoint 1',
+      'train 2',
+      'checkpoint 2',
+    ]);
+    expect(RunFolder.open(folder).weightsFile('latest')).toBe(path.join(folder, 'latest', 'student.safetensors'));
   });
 
   it('is refused while another living process writes the run, and not after it died', async () => {

@@ -32,6 +32,14 @@ function readHolder(file: string): Holder | undefined {
 const isAlive = (holder: Holder | undefined): boolean =>
   holder !== undefined && holder.host === os.hostname() && holder.process !== process.pid && beginningOf(holder.process) === holder.began;
 
+/** Whether somebody writes a run: `elsewhere` is a process of another machine, which cannot be asked from here. */
+export function writerOf(folder: string): 'none' | 'alive' | 'dead' | 'elsewhere' {
+  const holder = readHolder(path.join(folder, '.lock'));
+  if (!holder) return 'none';
+  if (holder.host !== os.hostname()) return 'elsewhere';
+  return beginningOf(holder.process) === holder.began ? 'alive' : 'dead';
+}
+
 const inUse = (folder: string, { process: id }: Holder): ConfigError =>
   new ConfigError(`${folder}: process ${id} is writing this run; wait for it, stop it, or give another --out`);
 

@@ -23,6 +23,8 @@ export interface SessionRecord {
   readonly to?: number;
   readonly status: 'running' | 'finished' | 'interrupted' | 'failed';
   readonly command: readonly string[];
+  /** Keys of the configuration that were allowed to change when this session began. */
+  readonly changed?: readonly { readonly key: string; readonly before: unknown; readonly now: unknown }[];
   readonly machine: MachineRecord;
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -44,6 +46,8 @@ export interface Manifest {
   readonly method: string;
   readonly seed: number;
   readonly lists: readonly ListRecord[];
+  /** SGD steps of the whole run. Runs of early versions lack it. */
+  readonly iterations?: number;
   /** In order; more than one after a resume. */
   readonly sessions: readonly SessionRecord[];
 }
@@ -56,6 +60,7 @@ export interface ManifestInput {
   readonly device: string;
   readonly threads: number;
   readonly lists: readonly ListRecord[];
+  readonly iterations?: number;
 }
 
 /** The record of a list file, or of the lines in `listing`. */
@@ -69,12 +74,13 @@ export function listRecord(
 }
 
 /** The session that begins now. */
-export function beginSession(input: ManifestInput, from: number): SessionRecord {
+export function beginSession(input: ManifestInput, from: number, changed: SessionRecord['changed'] = []): SessionRecord {
   return {
     started: new Date().toISOString(),
     from,
     status: 'running',
     command: input.command,
+    ...(changed.length > 0 && { changed }),
     machine: {
       host: os.hostname(),
       system: `${os.type()} ${os.release()} ${os.arch()}`,

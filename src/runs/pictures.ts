@@ -113,8 +113,10 @@ class Sheet {
 
   fill(left: number, top: number, width: number, height: number, colour: Palette[number]): void {
     const sheet = this.picture;
-    for (let y = Math.max(0, top); y < Math.min(sheet.height, top + height); y++)
-      for (let x = Math.max(0, left); x < Math.min(sheet.width, left + width); x++) sheet.data.set(colour, 3 * (y * sheet.width + x));
+    const first = Math.max(0, left);
+    const row = new Uint8Array(3 * Math.max(0, Math.min(sheet.width, left + width) - first));
+    for (let x = 0; x < row.length; x += 3) row.set(colour, x);
+    for (let y = Math.max(0, top); y < Math.min(sheet.height, top + height); y++) sheet.data.set(row, 3 * (y * sheet.width + first));
   }
 
   place(image: Rgb, left: number, top: number): void {

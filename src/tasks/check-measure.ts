@@ -46,22 +46,25 @@ interface StageTimes {
  * Times a few steps of a stage on its own batches.
  * @param from the iteration that they are learnt as: the first steps of a run may do less.
  */
-async function timeSteps({ device }: Plan, stage: Stage, stepper: Stepper, from: number, onStep: () => void): Promise<StageTimes> {
+async function timeSteps({ device, config }: Plan, stage: Stage, stepper: Stepper, from: number, onStep: () => void): Promise<StageTimes> {
   const batches = new StagedLoader([stage], 0, 1);
-  const most = Math.min(MOST_STEPS + WARMUP_STEPS, stage.iterations);
+  const { accumulate } = config.train;
+  const most = Math.min(MOST_STEPS + WARMUP_STEPS, stage.iterations / accumulate);
   const times: number[] = [];
   const began = performance.now();
   const isSlow = (): boolean => (performance.now() - began) / 1000 > PATIENCE_S && times.length > WARMUP_STEPS;
   while (times.length < most && !isSlow()) {
     const start = performance.now();
-    const batch = await batches.next();
-    {
+    stepper.begin(Math.min(stepper.settings.iterations - 1, from + times.length), accumulate);
+    for (let n = 0; n < accumulate; n++) {
+      const batch = await batches.next();
       using _ = scope();
       const views = toViews(batch, device);
       batch.release();
-      stepper.step(views, Math.min(stepper.settings.iterations - 1, from + times.length));
-      synchronize(device);
+      stepper.add(views);
     }
+    stepper.finish();
+    synchronize(device);
     times.push((performance.now() - start) / 1000);
     onStep();
     // Lets the end of the parent be heard.

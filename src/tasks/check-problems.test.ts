@@ -57,6 +57,14 @@ describe('problems', () => {
     expect([isUsable(wrong), isUsable(sample('val', 'b', { 1: 100 }))]).toEqual([false, true]);
   });
 
+  it('colours that are no labels', () => {
+    const base = sample('val', 'b', { 1: 100 });
+    const wrong = { ...base, labels: { ...base.labels!, wrong: [{ colour: [1, 2, 3] as const, pixels: 1, row: 0, column: 4 }] } };
+    const [problem] = fileErrors([wrong], new Map([[0xff0000, 0]]));
+    expect(problem).toMatchObject({ kind: 'label_out_of_range', colour: [1, 2, 3], pixels: 1 });
+    expect(problem!.text).toBe('b.png: colour [1, 2, 3] in 1 pixel, the first at row 0, column 4; allowed: [255, 0, 0]');
+  });
+
   it('duplicates across lists, not within one', () => {
     const same = { hash: 'x' };
     const found = duplicates([
@@ -176,7 +184,7 @@ describe('the images of a contact sheet', () => {
     const many = Array.from({ length: 40 }, (_, k) => sample('labelled', `${k}`, { 0: 50 }));
     const own = many.map((one, k) => ({
       ...one,
-      labels: { wrong: [], counts: Array.from({ length: 256 }, (_, label) => (label === k ? 50 : 0)) },
+      labels: { width: 10, height: 10, wrong: [], counts: Array.from({ length: 256 }, (_, label) => (label === k ? 50 : 0)) },
     }));
     expect(names(own, 20).filter(([, shows]) => shows !== undefined)).toHaveLength(20);
     expect(names(own, 40)).toHaveLength(32);

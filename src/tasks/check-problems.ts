@@ -1,5 +1,5 @@
 /** What the examined files amount to: problems, a histogram of classes, sizes. Plain numbers, no files. */
-import { IGNORE_LABEL } from '../data/catalog/index.ts';
+import { IGNORE_LABEL, type LabelTable } from '../data/catalog/index.ts';
 import type { Examination } from '../data/check/examine.ts';
 import { allowedLabels } from '../data/loader/source.ts';
 import type { Sample } from '../data/types.ts';
@@ -21,13 +21,13 @@ export const isUsable = ({ faults, image, labels }: Examined): boolean =>
   faults.length === 0 && image !== undefined && (labels === undefined || labels.wrong.length === 0);
 
 /** Files that cannot be used, and labels that are not allowed. */
-export function fileErrors(examined: readonly Examined[], table: Uint8Array): CheckProblem[] {
+export function fileErrors(examined: readonly Examined[], table: LabelTable): CheckProblem[] {
   return examined.flatMap(({ list, sample, faults, labels }): CheckProblem[] => [
     ...faults.map((fault) => ({ level: 'error' as const, list, ...fault })),
-    ...(labels?.wrong ?? []).map(({ label, pixels, row, column }): CheckProblem => {
+    ...(labels?.wrong ?? []).map(({ pixels, row, column, ...stored }): CheckProblem => {
       const file = sample.mask!;
-      const text = `${file}: label ${label} in ${plural(pixels, 'pixel')}, the first at row ${row}, column ${column}; allowed: ${allowedLabels(sample.labelTable ?? table)}`;
-      return { level: 'error', kind: 'label_out_of_range', list, file, label, pixels, row, column, text };
+      const text = `${file}: ${stored.colour ? `colour [${stored.colour.join(', ')}]` : `label ${stored.label}`} in ${plural(pixels, 'pixel')}, the first at row ${row}, column ${column}; allowed: ${allowedLabels(sample.labelTable ?? table)}`;
+      return { level: 'error', kind: 'label_out_of_range', list, file, ...stored, pixels, row, column, text };
     }),
   ]);
 }

@@ -1,6 +1,6 @@
 /** The contact sheet: which labelled images it shows (every class where there is room, the rarest first), and how large. */
 import { resizeBilinear, resizeNearest } from '../data/augment/resize.ts';
-import type { Dataset } from '../data/catalog/index.ts';
+import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import { decodeSample } from '../data/loader/source.ts';
 import { type ContactCell, contactSheet } from '../runs/pictures.ts';
 import type { Rgb } from '../data/types.ts';
@@ -59,7 +59,7 @@ function percent({ labelled }: ClassHistogram): string {
 export async function drawSheet(
   root: string,
   labelled: readonly Examined[],
-  { dataset, labelMap, classes }: { readonly dataset: Dataset; readonly labelMap: Uint8Array; readonly classes: readonly ClassHistogram[] },
+  { dataset, labelMap, classes }: { readonly dataset: Dataset; readonly labelMap: LabelTable; readonly classes: readonly ClassHistogram[] },
 ): Promise<Rgb | undefined> {
   const chosen = chooseImages(labelled, dataset.classes.length);
   if (chosen.length === 0) return undefined;

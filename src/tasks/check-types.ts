@@ -25,7 +25,7 @@ export type CheckErrorKind =
   | 'unreadable'
   /** Image and label map differ in size, however the image is turned. */
   | 'size_mismatch'
-  /** A stored label that is neither a class, nor mapped, nor 255. */
+  /** A stored label that is neither a class, nor mapped, nor 255; a colour that is none of the classes'. */
   | 'label_out_of_range'
   | 'out_of_memory'
   /** The steps that were tried failed for another reason. */
@@ -64,8 +64,9 @@ export interface CheckProblem {
   readonly other?: string;
   readonly other_list?: ListName;
   readonly class?: string;
-  /** Of `label_out_of_range`: the stored label, how many pixels have it, and where the first of them is. */
+  /** Of `label_out_of_range`: the stored label, or the colour where colours are labels, how many pixels have it, and where the first of them is. */
   readonly label?: number;
+  readonly colour?: readonly [red: number, green: number, blue: number];
   readonly pixels?: number;
   readonly row?: number;
   readonly column?: number;

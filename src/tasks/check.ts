@@ -4,7 +4,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import { CheckpointError, ConfigError, DataError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import type { Dataset } from '../data/catalog/index.ts';
+import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import { examineAll } from '../data/check/examine-all.ts';
 import { loadSplit, type Split } from '../data/lists.ts';
 import { findLabels } from '../data/other-labels.ts';
@@ -62,7 +62,7 @@ async function readLists(config: Config, dataset: Dataset): Promise<{ split?: Sp
 }
 
 /** Opens and decodes every file of the lists. */
-async function examine(config: Config, split: Split, labelMap: Uint8Array, reporter: Reporter): Promise<Examined[]> {
+async function examine(config: Config, split: Split, labelMap: LabelTable, reporter: Reporter): Promise<Examined[]> {
   // Those with label maps first.
   const order = (['labelled', 'val', 'unlabelled'] as const).flatMap((list) => split[list].map((sample) => ({ list, sample })));
   const { workers } = config.data;

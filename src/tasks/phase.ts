@@ -1,7 +1,7 @@
 /** A stretch of a run in which one student learns: all of it, or one round of a method of several. */
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import type { Dataset } from '../data/catalog/index.ts';
+import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import type { Split } from '../data/lists.ts';
 import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader } from '../data/loader/index.ts';
 import { type Method, methods } from '../methods/index.ts';
@@ -11,6 +11,7 @@ import { loadLatest, type Progress } from '../train/checkpoint.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
+import { Gallery } from '../train/gallery.ts';
 import { burnInIterations, describeData, modelOf, viewingOf } from './shared.ts';
 import type { TaskOptions } from './types.ts';
 
@@ -26,7 +27,7 @@ export interface Plan {
   readonly config: Config;
   readonly method: Method;
   readonly dataset: Dataset;
-  readonly labelMap: Uint8Array;
+  readonly labelMap: LabelTable;
   readonly split: Split;
   /** Loaders' options but for what each phase loads. */
   readonly loading: Omit<Stage, 'labelled' | 'unlabelled' | 'batchSize' | 'iterations'>;
@@ -51,6 +52,8 @@ export interface Phase {
   /** SGD steps of its own. */
   readonly iterations: number;
   readonly iterationsPerEpoch: number;
+  /** As iterations, but for `train.accumulate` of which an iteration takes that many. */
+  readonly batchesPerEpoch: number;
   /** Key of its initial weights, order, crops and dropped channels. */
   readonly seed: number;
   readonly samples: Pick<Stage, 'labelled' | 'unlabelled' | 'batchSize'>;
@@ -63,8 +66,10 @@ export const samplesOf = (usesUnlabelled: boolean, { labelled, unlabelled }: Spl
 
 /** How long a phase with these samples is, as the configuration says: so many iterations, or so many epochs. */
 export function lengthOf({ config, loading }: Pick<Plan, 'config' | 'loading'>, samples: Phase['samples']) {
-  const perEpoch = iterationsPerEpoch({ ...loading, ...samples });
-  return { iterations: config.train.iterations ?? config.train.epochs! * perEpoch, iterationsPerEpoch: perEpoch };
+  const { iterations, epochs, accumulate } = config.train;
+  const batchesPerEpoch = iterationsPerEpoch({ ...loading, ...samples });
+  const whole = (batches: number): number => Math.max(1, Math.floor(batches / accumulate));
+  return { iterations: iterations ?? whole(epochs! * batchesPerEpoch), iterationsPerEpoch: whole(batchesPerEpoch), batchesPerEpoch };
 }
 
 /** The first part of a run, in which another method learns. */
@@ -75,9 +80,10 @@ function burnInOf({ config, method }: Plan, iterations: number): StepSettings['b
 
 /** What each part of a phase loads, a burn-in first. @throws ConfigError where a list is too short for one batch of it. */
 export function stagesOf(plan: Plan, { samples, iterations, seed }: Phase, burnIn = burnInOf(plan, iterations)): Stage[] {
-  const own = { ...plan.loading, ...samples, seed, iterations };
+  const { accumulate, batch_size: batchSize } = plan.config.train;
+  const own = { ...plan.loading, ...samples, seed, iterations: iterations * accumulate };
   if (!burnIn) return [own];
-  const first = { ...own, ...samplesOf(false, plan.split, plan.config.train.batch_size), iterations: burnIn.iterations };
+  const first = { ...own, ...samplesOf(false, plan.split, batchSize), iterations: burnIn.iterations * accumulate };
   try {
     iterationsPerEpoch(first);
   } catch (error) {
@@ -146,6 +152,7 @@ function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: Stage
   const { config, method, dataset, labelMap, split, device, run, progress, reporter, signal, hooks } = session;
   const data = describeData(config, dataset);
   const viewing = viewingOf(data, config.eval.tta, device);
+  const { log } = config;
   return {
     config,
     stepper,
@@ -164,6 +171,7 @@ function loopOf(session: Session, phase: Phase, stepper: Stepper, batches: Stage
     ...(phase.round !== undefined && { round: phase.round }),
     ...(phase.afterStep && { afterStep: (done: number) => phase.afterStep!(done, stepper) }),
     ...(hooks.pseudoLabels && { pseudoLabels: hooks.pseudoLabels }),
+    ...(log.tensorboard && log.pictures > 0 && { gallery: new Gallery(run, data, log.pictures) }),
   };
 }
 
@@ -176,7 +184,7 @@ export async function learnPhase(session: Session, phase: Phase): Promise<boolea
   const { stages, stepper } = begin(session, phase);
   let loader: StagedLoader | undefined;
   try {
-    loader = new StagedLoader(stages, progress.done - phase.first, phase.iterationsPerEpoch);
+    loader = new StagedLoader(stages, (progress.done - phase.first) * config.train.accumulate, phase.batchesPerEpoch);
     const label = phase.round === undefined ? config.method : `${config.method} round ${phase.round}`;
     const loop = loopOf(session, phase, stepper, loader);
     reporter.start(loop.iterations, label, { done: progress.done });

@@ -1,6 +1,7 @@
 /** What a configuration leaves open for a run, decided once: where the backbone's first weights come from, its stem, how it is evaluated. */
 import type { Config } from '../config/schema.ts';
-import { holdsCheckpoint, RunFolder } from '../runs/folder.ts';
+import { RunFolder } from '../runs/folder.ts';
+import { holdsCheckpoint } from '../runs/inspect.ts';
 import { findPretrained, stemOf } from '../train/pretrained.ts';
 import { datasetOf, hasStems, modeOf } from './shared.ts';
 

@@ -1,7 +1,7 @@
 /** What several tasks begin with: the data of a configuration, the device, the way images are seen. */
 import { ConfigError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import { type Dataset, type EvalMode, labelTable, resolveDataset } from '../data/catalog/index.ts';
+import { type Dataset, type EvalMode, type LabelTable, resolveDataset, storedLabels } from '../data/catalog/index.ts';
 import { checkFiles } from '../data/lists.ts';
 import { findLabels } from '../data/other-labels.ts';
 import type { Sample } from '../data/types.ts';
@@ -14,9 +14,10 @@ import { cpuInfo } from './machine.ts';
 import type { Reporter } from './types.ts';
 
 /** The dataset of a configuration with its own classes, palette and label map, if it names any. */
-export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: Uint8Array } {
-  const dataset = resolveDataset(data.dataset, { classes: data.classes, palette: data.palette, labelMap: data.label_map });
-  return { dataset, labelMap: labelTable(dataset) };
+export function datasetOf({ data }: Config): { dataset: Dataset; labelMap: LabelTable } {
+  const { classes, palette, label_map: labelMap, label_colours: labelColours, ignore_colours: ignoreColours } = data;
+  const dataset = resolveDataset(data.dataset, { classes, palette, labelMap, labelColours, ignoreColours });
+  return { dataset, labelMap: storedLabels(dataset) };
 }
 
 /** How validation images are seen: as the configuration says, else as the dataset does; by self-training whole (SPEC section 8b). */

@@ -1,9 +1,11 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
 import type { Config } from '../config/schema.ts';
 import type { Dataset } from '../data/catalog/index.ts';
+import { ConfigError } from '../base/errors.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { methods } from '../methods/index.ts';
-import { inspectRun, RunFolder, RunWriter } from '../runs/folder.ts';
+import { RunFolder, RunWriter } from '../runs/folder.ts';
+import { type Inspection, inspectRun } from '../runs/inspect.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
@@ -23,7 +25,7 @@ async function openSplit(config: Config, usesUnlabelled: boolean, dataset: Datas
   return { ...lists, labelled: found.slice(0, lists.labelled.length), val: found.slice(lists.labelled.length) };
 }
 
-function manifestOf(options: TrainOptions, split: Split, device: Device): ManifestInput {
+function manifestOf(options: TrainOptions, split: Split, device: Device, iterations: number): ManifestInput {
   const engine = engineInfo();
   const lists = (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
     const file = split.files[name];
@@ -39,6 +41,7 @@ function manifestOf(options: TrainOptions, split: Split, device: Device): Manife
     device,
     threads: engine.threads,
     lists,
+    iterations,
   };
 }
 
@@ -54,12 +57,15 @@ function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' |
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
   const { out, reporter, signal } = options;
   const config = settle(options.config, out, options.resume && !hooks.replace);
-  const state = hooks.replace ? 'new' : inspectRun(out, config, options.resume);
+  const { state, changed }: Inspection = hooks.replace
+    ? { state: 'new', changed: [] }
+    : inspectRun(out, config, options.resume, options.allowConfigChange);
   if (state === 'finished') {
     const iterations = RunFolder.open(out).manifest?.sessions.at(-1)?.to ?? 0;
     return { run: out, method: config.method, status: 'already-finished', iterations, of: iterations };
   }
   const method = methods[config.method](config);
+  if (method.rounds) checkRounds(config.method, changed);
   const { dataset } = datasetOf(config);
   const split = await openSplit(config, method.usesUnlabelled, dataset, reporter);
   const device = openDevice(config);
@@ -72,15 +78,19 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   try {
     run = RunWriter.create(out, {
       config,
-      manifest: manifestOf(options, split, device),
+      manifest: manifestOf(options, split, device, of),
       resume: options.resume,
       replace: hooks.replace ?? false,
+      ...(options.allowConfigChange && { allowChange: options.allowConfigChange }),
+      warn: (text) => reporter.warning(text),
     });
   } catch (error) {
     prepared?.stepper.free();
     throw error;
   }
   const progress = run.checkpoint ? progressOf(run.checkpoint) : noProgress();
+  for (const { folder, reason } of run.passedOver)
+    reporter.warning(`${reason}; it is kept as ${folder}.damaged, and the run goes on from iteration ${progress.done}`);
   const session: Session = { ...plan, run, prepared, progress, hooks, reporter, ...(signal && { signal }) };
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
   try {
@@ -89,4 +99,14 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   } finally {
     run.finish(status, progress.done);
   }
+}
+
+/** What decides where a round of self-training ends: with another value what the rounds before have kept would not fit. */
+const lengthKeys = ['method', 'data.split', 'train.iterations', 'train.epochs', 'train.batch_size'];
+
+/** @throws ConfigError for a change that a method of several rounds cannot go on with. */
+function checkRounds(method: string, changed: Inspection['changed']): void {
+  const keys = changed.map(({ key }) => key).filter((key) => lengthKeys.includes(key));
+  if (keys.length > 0)
+    throw new ConfigError(`method ${method} learns in rounds, whose lengths are fixed when it begins: ${keys.join(', ')} cannot change`);
 }

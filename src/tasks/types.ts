@@ -2,10 +2,13 @@
  * What each task takes and gives: the library's public types, and the contract between the command line and the tasks.
  * A result is a plain object; the command line prints it as text, or as JSON with `--json` (names as in the JSON then).
  */
+import type { runSortKeys } from '../config/names.ts';
 import type { Config } from '../config/schema.ts';
 import type { Scores } from '../runs/events.ts';
+import type { SeedStatistics } from '../runs/seeds.ts';
+import type { LastAndBest, RunSummary } from '../runs/summary.ts';
 
-export type { Scores };
+export type { LastAndBest, Scores };
 
 /** One state of a piece of work. All but `iteration` may be left out; what is left out is not shown. */
 export interface Progress {
@@ -51,6 +54,8 @@ export interface TrainOptions extends TaskOptions {
   readonly out: string;
   /** Go on from the folder's checkpoint, if it holds one. */
   readonly resume: boolean;
+  /** With `resume`: keys, or sections, of the configuration that may differ from the run's. */
+  readonly allowConfigChange?: readonly string[];
   /** The command as typed, for the manifest. */
   readonly command: readonly string[];
 }
@@ -63,8 +68,54 @@ export interface TrainResult {
   readonly iterations: number;
   readonly of: number;
   /** mIoU of the last and the best evaluation; left out before the first one, teacher's where there is none. */
-  readonly student?: { readonly last: number; readonly best: number };
-  readonly teacher?: { readonly last: number; readonly best: number };
+  readonly student?: LastAndBest;
+  readonly teacher?: LastAndBest;
+}
+
+export interface TrainSeedsOptions extends TrainOptions {
+  /** How many: the configuration's seed, and those after it. `out` holds a run `seed-S` for each. */
+  readonly seeds: number;
+}
+
+/** Names as in the JSON. `n`, `seeds`, `mean` and `std` over all of them are left out where the training was interrupted. */
+export interface TrainSeedsResult extends Partial<SeedStatistics> {
+  readonly status: 'finished' | 'interrupted';
+  readonly out: string;
+  readonly method: string;
+  /** As far as they were begun, in the order of their seeds; of those that were finished before, too, what they came to. */
+  readonly runs: readonly (TrainResult & { readonly seed: number })[];
+}
+
+export interface RunsOptions {
+  /** Run folders, and folders that hold some at any depth. */
+  readonly folders: readonly string[];
+  /** `name` by default. */
+  readonly sort?: RunSortKey;
+}
+
+export type RunSortKey = (typeof runSortKeys)[number];
+
+export interface ComparedRun extends RunSummary {
+  /** Its way from the one folder given, else the folder as typed. */
+  readonly name: string;
+}
+
+/** Runs that differ in their seed alone. Finished ones count, each seed once. */
+export interface SeedGroup extends SeedStatistics {
+  /** Names of those that count, and of the others. */
+  readonly runs: readonly string[];
+  readonly left_out: readonly string[];
+}
+
+/** Names as in the JSON. */
+export interface RunsResult {
+  readonly runs: readonly ComparedRun[];
+  readonly groups: readonly SeedGroup[];
+  /** Keys of the configuration that have not one value in all runs that can be read; settings of the machine do not count. */
+  readonly differing: readonly {
+    readonly key: string;
+    readonly values: readonly { readonly value: unknown; readonly runs: readonly string[] }[];
+  }[];
 }
 
 /** `--weights`: one of a run's four, or a file. */
@@ -151,6 +202,42 @@ export interface ConvertResult {
   readonly tensors: number;
   /** What the input holds beside them: numbers with their value, all else null. */
   readonly left_out: Readonly<Record<string, number | null>>;
+}
+
+export interface InitOptions extends TaskOptions {
+  /** Images and label maps, or images alone. Nothing is written into it. */
+  readonly folder: string;
+  /** Another folder, of label maps alone. */
+  readonly masks?: string;
+  /** The configuration to write; its lists go into a folder beside it. */
+  readonly out: string;
+  /** Validation images: a number of them, or a share below 1. By default a fifth, and more where classes would be missing. */
+  readonly val?: number;
+  /** Seed of the validation list, and of the training. */
+  readonly seed: number;
+  /** Stored labels that count for nothing: numbers, or colours as `#rrggbb` or `r,g,b`. */
+  readonly ignore: readonly string[];
+  /** Replace what is there. */
+  readonly force: boolean;
+}
+
+/** Names as in the JSON. */
+export interface InitResult {
+  readonly config: string;
+  /** The folder of the lists. */
+  readonly lists: string;
+  readonly root: string;
+  readonly labelled: number;
+  readonly unlabelled: number;
+  readonly val: number;
+  /** What label maps hold. */
+  readonly stored: 'numbers' | 'colours';
+  readonly classes: readonly string[];
+  /** Stored labels that are ignored: numbers, or colours as '[r, g, b]'. */
+  readonly ignored: readonly string[];
+  /** The settings of the configuration that were chosen for these images and this machine. */
+  readonly settings: Readonly<Record<string, string | number | null>>;
+  readonly warnings: readonly string[];
 }
 
 export interface QuickstartOptions extends TaskOptions {

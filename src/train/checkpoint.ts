@@ -17,6 +17,8 @@ export interface Progress {
   done: number;
   /** SGD steps done at the last evaluation; 0 before the first. */
   evaluated: number;
+  /** SGD steps left out in a row, the last one among them. */
+  skipped: number;
   readonly student: Record;
   readonly teacher: Record;
 }
@@ -24,14 +26,19 @@ export interface Progress {
 export const noProgress = (): Progress => ({
   done: 0,
   evaluated: 0,
+  skipped: 0,
   student: { last: Number.NaN, best: Number.NaN },
   teacher: { last: Number.NaN, best: Number.NaN },
 });
 
 /** NaN is no JSON: what was not evaluated yet is left out. */
-function valuesOf({ evaluated, student, teacher }: Progress): { [name: string]: number } {
+function valuesOf({ evaluated, skipped, student, teacher }: Progress): { [name: string]: number } {
   const scores = { student_last: student.last, student_best: student.best, teacher_last: teacher.last, teacher_best: teacher.best };
-  return { evaluated, ...Object.fromEntries(Object.entries(scores).filter(([, value]) => !Number.isNaN(value))) };
+  return {
+    evaluated,
+    ...(skipped > 0 && { skipped }),
+    ...Object.fromEntries(Object.entries(scores).filter(([, value]) => !Number.isNaN(value))),
+  };
 }
 
 /** Replaces `latest/`: all that resuming needs. */
@@ -91,5 +98,6 @@ export function progressOf({ mark }: NonNullable<RunWriter['checkpoint']>): Prog
     last: mark.values[`${who}_last`] ?? Number.NaN,
     best: mark.values[`${who}_best`] ?? Number.NaN,
   });
-  return { done: mark.iteration, evaluated: mark.values.evaluated ?? 0, student: record('student'), teacher: record('teacher') };
+  const { evaluated = 0, skipped = 0 } = mark.values;
+  return { done: mark.iteration, evaluated, skipped, student: record('student'), teacher: record('teacher') };
 }

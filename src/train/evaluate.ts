@@ -17,6 +17,13 @@ export interface Viewing {
   readonly device: Device;
 }
 
+/** An image of an evaluation as the networks saw it, its labels, and what each network made of it, both at the image's original size. */
+export interface Seen {
+  readonly image: Rgb;
+  readonly labels: LabelMap;
+  readonly predictions: readonly LabelMap[];
+}
+
 /** A stretch of an image's rows or columns. */
 interface Part {
   readonly start: number;
@@ -107,7 +114,10 @@ export async function evaluateNetworks(
   items: AsyncIterable<EvalItem>,
   classes: readonly string[],
   viewing: Viewing,
-  options: { readonly onImage?: (done: number) => void; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly onImage?: (done: number, seen: Seen) => void;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<{ scores: Required<Scores>[]; counts: Float64Array[]; images: number } | undefined> {
   const matrices = networks.map(() => new ConfusionMatrix(classes.length));
   let images = 0;
@@ -115,9 +125,10 @@ export async function evaluateNetworks(
     if (options.signal?.aborted) return undefined;
     const { image, labels, size } = viewOf(item, viewing);
     if (!labels) continue;
-    for (const [n, network] of networks.entries()) matrices[n]!.add(predictImage(network, image, size, viewing).data, labels.data);
+    const predictions = networks.map((network) => predictImage(network, image, size, viewing));
+    for (const [n, { data }] of predictions.entries()) matrices[n]!.add(data, labels.data);
     images++;
-    options.onImage?.(images);
+    options.onImage?.(images, { image, labels, predictions });
   }
   return { scores: matrices.map((matrix) => scoresOf(matrix, classes)), counts: matrices.map(({ counts }) => counts), images };
 }

@@ -3,18 +3,21 @@
  * signals, workers and finalisers live.
  */
 
-import { DataError } from '../base/errors.ts';
+import { DataError, TorchError } from '../base/errors.ts';
 import { toViews } from '../batch/index.ts';
 import type { Config } from '../config/schema.ts';
 import type { EvalItem, TrainBatch } from '../data/loader/index.ts';
 import type { LabelMap, Rgb } from '../data/types.ts';
 import type { StepResult } from '../methods/index.ts';
-import type { Scores, TrainEvent } from '../runs/events.ts';
+import type { RunEvent, Scores } from '../runs/events.ts';
 import type { RunWriter } from '../runs/folder.ts';
 import { scope } from '../torch/index.ts';
 import { type Progress, saveBest, saveLatest } from './checkpoint.ts';
 import { evaluateNetworks, type Viewing } from './evaluate.ts';
-import type { Stepper } from './step.ts';
+import type { Gallery } from './gallery.ts';
+import { sharesByClass } from './shares.ts';
+import type { Stepper, StepValues } from './step.ts';
+import { PseudoLabelWatch } from './watch.ts';
 import type { DataDescription } from './weights.ts';
 
 /** A pseudo-label on the way, for people to look at. */
@@ -38,6 +41,7 @@ export interface LoopReporter {
     readonly imagesPerSecond: number;
   }): void;
   note(text: string): void;
+  warning(text: string): void;
 }
 
 export interface LoopOptions {
@@ -66,6 +70,8 @@ export interface LoopOptions {
   readonly afterStep?: (done: number) => void;
   /** Sees pseudo-labels after the iterations that it asks for. */
   readonly pseudoLabels?: { wants(iteration: number): boolean; take(picture: PseudoLabelPicture): void };
+  /** Makes pictures of each evaluation. */
+  readonly gallery?: Gallery;
 }
 
 /** Iterations per second over the last steps, evaluations and checkpoints left out. */
@@ -107,49 +113,83 @@ export async function runLoop(options: LoopOptions): Promise<boolean> {
 }
 
 async function learnAll(options: LoopOptions, save: () => void): Promise<boolean> {
-  const { config, run, progress, reporter, signal, first, iterations, iterationsPerEpoch } = options;
+  const { config, progress, reporter, signal, first, iterations } = options;
   const round = options.round === undefined ? {} : { round: options.round };
   const speed = new Speed();
   const { log_every: logEvery, checkpoint_every: checkpointEvery } = config.train;
-  const evaluateEvery = config.train.eval_every ?? iterationsPerEpoch;
-  const isDue = (): boolean => progress.done > first && ((progress.done - first) % evaluateEvery === 0 || progress.done === iterations);
+  const say = watched(options);
+  const isDue = (): boolean => isEvaluatedAfter(options, progress.done);
   // An earlier process may have been stopped while it evaluated.
   if (isDue() && progress.evaluated < progress.done) {
-    if (!(await evaluate(options))) return false;
+    if (!(await evaluate(options, say))) return false;
     save();
   }
   while (progress.done < iterations) {
     await eventLoop();
     if (signal?.aborted) return false;
     const began = performance.now();
-    const batch = await options.batches.next();
-    const { values, lr } = learn(options, batch);
-    progress.done = first + batch.iteration + 1;
+    const done = progress.done + 1;
+    const isLogged = done % logEvery === 0 || done === iterations || done === first + 1;
+    const { values, lr, skipped, epoch, images, size, byClass } = await learn(options, isLogged);
+    progress.done = done;
     speed.add((performance.now() - began) / 1000);
-    options.afterStep?.(batch.iteration + 1);
+    options.afterStep?.(done - first);
 
-    const { done } = progress;
     const { mask_ratio: kept, kept_s1, kept_s2, ...losses } = values;
-    const pace = { iterations_per_s: speed.perSecond, images_per_s: speed.perSecond * imagesOf(batch) };
+    const pace = { iterations_per_s: speed.perSecond, images_per_s: speed.perSecond * size };
     reporter.update({
       iteration: done,
-      epoch: batch.epoch,
+      epoch,
       losses,
       lr,
       iterationsPerSecond: pace.iterations_per_s,
       imagesPerSecond: pace.images_per_s,
       ...(kept !== undefined && { kept }),
     });
-    if (done % logEvery === 0 || done === iterations || done === first + 1) {
-      const strong = [kept_s1, kept_s2].filter((share) => share !== undefined);
-      const shares = kept === undefined ? {} : { kept, kept_strong: strong.reduce((sum, share) => sum + share, 0) / strong.length };
-      const event: TrainEvent = { type: 'train', iteration: done, ...round, epoch: batch.epoch, losses, lr, ...shares, ...pace };
-      run.append(event);
+    if (skipped !== undefined) skip(options, skipped, images);
+    else {
+      progress.skipped = 0;
+      if (isLogged) {
+        const strong = [kept_s1, kept_s2].filter((share) => share !== undefined);
+        const shares = kept === undefined ? {} : { kept, kept_strong: strong.reduce((sum, share) => sum + share, 0) / strong.length };
+        say({ type: 'train', iteration: done, ...round, epoch, losses, lr, ...shares, ...byClass, ...pace });
+      }
     }
-    if (isDue() && !(await evaluate(options))) return false;
+    if (isDue() && !(await evaluate(options, say))) return false;
     if (isDue() || (checkpointEvery !== null && (done - first) % checkpointEvery === 0)) save();
   }
   return true;
+}
+
+/** Appends events, and warns where the watch on the pseudo-labels has something to say; it knows what the run has logged before. */
+function watched({ run, reporter, data }: LoopOptions): (event: RunEvent) => void {
+  const watch = new PseudoLabelWatch(data.classes);
+  for (const event of run.events()) watch.see(event);
+  return (event) => {
+    run.append(event);
+    const text = watch.see(event);
+    if (text === undefined) return;
+    run.append({ type: 'warning', iteration: event.iteration, text });
+    reporter.warning(text);
+  };
+}
+
+/** Logs an iteration that was left out. @throws TorchError when it is one too many in a row. */
+function skip({ config, run, progress, reporter, round }: LoopOptions, reason: string, images: readonly string[]): void {
+  progress.skipped++;
+  run.append({ type: 'skip', iteration: progress.done, ...(round !== undefined && { round }), reason, images });
+  const what = `iteration ${progress.done} is left out: ${reason}; its images: ${images.join(', ')}`;
+  const most = config.train.max_skipped;
+  if (progress.skipped > most)
+    throw new TorchError(
+      `${what}\n${progress.skipped} in a row were not finite, allowed: ${most} (train.max_skipped); a lower train.lr may help. The last checkpoint is whole: go on from it with --resume --allow-config-change train.lr --set train.lr=...`,
+    );
+  reporter.warning(what);
+}
+
+/** Whether the networks are evaluated once so many steps of the run are done. */
+function isEvaluatedAfter({ config, first, iterations, iterationsPerEpoch }: LoopOptions, done: number): boolean {
+  return done > first && ((done - first) % (config.train.eval_every ?? iterationsPerEpoch) === 0 || done === iterations);
 }
 
 /**
@@ -158,17 +198,45 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
  */
 const eventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** One step on a batch; gives the batch's memory back. */
-function learn({ stepper, pseudoLabels, viewing, first }: LoopOptions, batch: TrainBatch): ReturnType<Stepper['step']> {
-  using _ = scope();
-  const views = toViews(batch, viewing.device);
-  const iteration = first + batch.iteration + 1;
-  const wanted = pseudoLabels?.wants(iteration) === true;
-  const picture = wanted ? pictureOf(batch) : undefined;
-  batch.release();
-  return stepper.step(views, batch.iteration, (result) => {
-    if (picture) takePicture(result, picture, iteration, pseudoLabels!.take);
-  });
+/** What an iteration came to. */
+interface Learnt extends StepValues {
+  readonly epoch: number;
+  /** Names of the images, and how many the step has seen. */
+  readonly images: readonly string[];
+  readonly size: number;
+  readonly byClass: ReturnType<typeof sharesByClass>;
+}
+
+/** One step, on as many batches as the configuration says; gives their memory back. */
+async function learn(options: LoopOptions, isLogged: boolean): Promise<Learnt> {
+  const { config, stepper, batches, pseudoLabels, progress, first, data, gallery } = options;
+  const { accumulate } = config.train;
+  const images = new Set<string>();
+  let [epoch, size, byClass] = [0, 0, {} as Learnt['byClass']];
+  stepper.begin(progress.done - first, accumulate);
+  // A batch that cannot be loaded leaves nothing of those before it.
+  using _abandoned = { [Symbol.dispose]: () => stepper.abandon() };
+  for (let n = 1; n <= accumulate; n++) {
+    const batch = await batches.next();
+    if (n === 1) epoch = batch.epoch;
+    size += imagesOf(batch);
+    for (const part of [batch.labelled, batch.unlabelled, batch.mix]) for (const id of part?.ids ?? []) images.add(id);
+    using _ = scope();
+    const views = toViews(batch, options.viewing.device);
+    const iteration = progress.done + 1;
+    const takers = [
+      ...(pseudoLabels?.wants(iteration) ? [pseudoLabels.take] : []),
+      ...(gallery && isEvaluatedAfter(options, iteration) ? [gallery.takePseudoLabels] : []),
+    ];
+    const picture = n === accumulate && takers.length > 0 ? pictureOf(batch) : undefined;
+    batch.release();
+    stepper.add(views, (result) => {
+      if (n < accumulate) return;
+      if (isLogged) byClass = sharesByClass(result, views.unlabelled?.valid, data.classes);
+      if (picture) takePicture(result, picture, iteration, takers);
+    });
+  }
+  return { ...stepper.finish(), epoch, images: [...images], size, byClass };
 }
 
 /** A copy of the first weak crop. */
@@ -176,23 +244,28 @@ function pictureOf({ unlabelled, cropSize }: TrainBatch): Rgb | undefined {
   return unlabelled && { width: cropSize, height: cropSize, data: unlabelled.weak.slice(0, cropSize * cropSize * 3) };
 }
 
-function takePicture(result: StepResult, image: Rgb, iteration: number, take: (picture: PseudoLabelPicture) => void): void {
+function takePicture(result: StepResult, image: Rgb, iteration: number, takers: readonly ((picture: PseudoLabelPicture) => void)[]): void {
   const found = result.pseudoLabels?.();
   if (!found) return;
   const size = { width: image.width, height: image.height };
   const bytes = (t: typeof found.labels) => ({ ...size, data: t.select(0, 0).to('uint8').toBytes() });
-  take({ iteration, image, labels: bytes(found.labels), kept: bytes(found.keep) });
+  const picture = { iteration, image, labels: bytes(found.labels), kept: bytes(found.keep) };
+  for (const take of takers) take(picture);
 }
 
 /** Evaluates student and teacher, logs it, keeps the best. @returns false when it was interrupted. */
-async function evaluate(options: LoopOptions): Promise<boolean> {
-  const { stepper, run, progress, data, viewing, reporter, signal } = options;
+async function evaluate(options: LoopOptions, say: (event: RunEvent) => void): Promise<boolean> {
+  const { stepper, run, progress, data, viewing, reporter, signal, gallery } = options;
   const { done: iteration } = progress;
   const began = performance.now();
-  const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, { signal });
+  gallery?.begin();
+  const found = await evaluateNetworks([stepper.student, stepper.teacher], options.validation(), data.classes, viewing, {
+    signal,
+    ...(gallery && { onImage: (_, seen) => gallery.see(seen) }),
+  });
   if (!found) return false;
   const [student, teacher] = found.scores as [Scores, Scores];
-  run.append({
+  say({
     type: 'eval',
     iteration,
     ...(options.round !== undefined && { round: options.round }),
@@ -200,6 +273,7 @@ async function evaluate(options: LoopOptions): Promise<boolean> {
     teacher,
     seconds: (performance.now() - began) / 1000,
   });
+  gallery?.write(iteration);
   progress.evaluated = iteration;
   for (const [who, { miou }] of [
     ['student', student],

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,9 +6,11 @@ import { loadConfig } from '../../src/config/load.ts';
 import { readEvents } from '../../src/runs/events.ts';
 import { RunFolder } from '../../src/runs/folder.ts';
 import { train } from '../../src/tasks/train.ts';
-import type { Progress, Reporter } from '../../src/tasks/types.ts';
+import { silentReporter } from '../../src/cli/progress.ts';
+import type { Reporter } from '../../src/tasks/types.ts';
 import { dssn, type Ended, type Running, start } from './command.ts';
 import { type Photographs, writePhotographs } from './pictures.ts';
+import { expectSameRun } from './same-run.ts';
 
 /**
  * The straight run is the measure: every other run of this file has its seed and settings, another number of workers, and an
@@ -28,27 +30,6 @@ const command = (run: string, workers: number, ...more: string[]): string[] => [
   // Three iterations of eight, so that runs go on over its end; stops at its very end are in staged-loader.test.ts.
   ...['--set', 'train.burn_in=0.4', '--set', `data.workers=${workers}`, ...more],
 ];
-
-/** The bytes of a run's last weights. */
-const bytesOf = (run: string): Record<string, Buffer> =>
-  Object.fromEntries(['student', 'teacher', 'optimiser'].map((who) => [who, readFileSync(join(run, `latest/${who}.safetensors`))]));
-
-const timeFields = ['time', 'seconds', 'iterations_per_s', 'images_per_s'];
-
-/** What happened, without times, and without the checkpoints in latest/: an interruption makes one more. */
-function storyOf(run: string): object[] {
-  const events = RunFolder.open(run)
-    .events()
-    .filter((event) => event.type !== 'checkpoint' || event.kind !== 'latest');
-  return events.map((event) => Object.fromEntries(Object.entries(event).filter(([name]) => !timeFields.includes(name))));
-}
-
-/** Fails when two runs differ in a bit of their weights or in an event. */
-function expectSameRun(run: string, other: string): void {
-  const weights = bytesOf(other);
-  for (const [who, bytes] of Object.entries(bytesOf(run))) expect(bytes.equals(weights[who]!), `${who} of ${run}`).toBe(true);
-  expect(storyOf(run)).toEqual(storyOf(other));
-}
 
 /** Waits until the run has logged an iteration beyond this one. */
 async function untilBeyond(iteration: number, run: string, { process }: Running): Promise<void> {
@@ -102,8 +83,10 @@ describe('a run that is stopped', () => {
     const run = join(set.root, 'evaluating');
     const config = loadConfig(set.config, ['train.iterations=8', 'train.eval_every=8', 'train.burn_in=0.4', 'data.workers=0']);
     const stop = new AbortController();
-    const reporter = reporterOf(({ iteration }) => {
-      if (iteration === 8) stop.abort();
+    const reporter = reporterOf({
+      update: ({ iteration }) => {
+        if (iteration === 8) stop.abort();
+      },
     });
     const options = { config, out: run, command: [], reporter };
     const stopped = await train({ ...options, resume: false, signal: stop.signal });
@@ -112,11 +95,45 @@ describe('a run that is stopped', () => {
     expect([finished.status, finished.student?.last]).toEqual(['finished', lastScoreOf(straight)]);
     expectSameRun(run, straight);
   });
+
+  it.each([1, 2])(
+    'twice in an epoch, at its border and after an evaluation ends in the same bits, %i batches an iteration',
+    async (accumulate) => {
+      const config = (workers: number) =>
+        loadConfig(set.config, [
+          ...['train.iterations=10', 'train.eval_every=6', 'train.burn_in=0.1', 'model.backbone=resnet10', 'model.decoder_channels=8'],
+          ...['data.long_side=40', `train.accumulate=${accumulate}`, `data.workers=${workers}`],
+        ]);
+      const [whole, run] = [`whole-${accumulate}`, `again-${accumulate}`].map((name) => join(set.root, name)) as [string, string];
+      await train({ config: config(0), out: whole, command: [], reporter: reporterOf({}), resume: false });
+      const seen: (number | undefined)[] = [];
+      // An epoch has four iterations, or two where each takes two batches.
+      const stops = [1, 3, 4, { afterEvaluation: 6 }, 7] as const;
+      for (const [index, stop] of stops.entries()) {
+        const controller = new AbortController();
+        const reporter = reporterOf({
+          update: ({ iteration }) => {
+            if (typeof stop === 'number' && iteration >= stop) controller.abort();
+          },
+          note: (text) => {
+            if (typeof stop === 'object' && text.startsWith(`iteration ${stop.afterEvaluation}: mIoU`)) controller.abort();
+          },
+        });
+        const options = { config: config(index % 3), out: run, command: [], reporter, resume: true, signal: controller.signal };
+        const stopped = await train(options);
+        expect(stopped.status).toBe('interrupted');
+        seen.push(stopped.iterations);
+      }
+      expect(seen).toEqual([1, 3, 4, 6, 7]);
+      const last = await train({ config: config(2), out: run, command: [], reporter: reporterOf({}), resume: true });
+      expect(last.status).toBe('finished');
+      expectSameRun(run, whole);
+    },
+  );
 });
 
-function reporterOf(update: (progress: Progress) => void): Reporter {
-  const nothing = (): void => {};
-  return { start: nothing, update, end: nothing, note: nothing, warning: nothing, table: nothing };
+function reporterOf(some: Partial<Reporter>): Reporter {
+  return { ...silentReporter, ...some };
 }
 
 function lastScoreOf(run: string): number | undefined {
@@ -153,7 +170,43 @@ describe('a run that came to its end', () => {
     const { code, stderr } = await unchanged(...command(straight, 1, '--resume', '--set', 'seed=4', '--set', 'data.classes=[a, b, c]'));
     expect(code).toBe(2);
     expect(stderr).toBe(
-      `error: ${straight}: cannot go on with another configuration than the run began with\n  seed: 3 in the run, 4 now\n  data.classes: ["ground","sky","block"] in the run, ["a","b","c"] now\n`,
+      `error: ${straight}: cannot go on with another configuration than the run began with\n  seed: 3 in the run, 4 now\n  data.classes: ["ground","sky","block"] in the run, ["a","b","c"] now\nallow it with --allow-config-change seed --allow-config-change data.classes, or give another --out\n`,
     );
+  });
+});
+
+describe('a run whose last checkpoint a disk has spoilt', () => {
+  it('goes on from the one before it, says so, and ends in the same bits', async () => {
+    const run = join(set.root, 'spoilt');
+    expect((await dssn(...command(run, 1, '--set', 'train.checkpoint_every=2'))).code).toBe(0);
+    const file = join(run, 'latest/optimiser.safetensors');
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(file, bytes);
+    rmSync(join(run, 'manifest.json'));
+    const resumed = await dssn(...command(run, 1, '--resume'));
+    expect([resumed.code, resumed.stderr]).toEqual([0, '']);
+    expect(resumed.stdout).toContain(
+      `warning: ${file}: is damaged: its content is not what its checkpoint.json has the checksum of; it is kept as ${join(run, 'latest')}.damaged, and the run goes on from iteration 6\n`,
+    );
+    expect(readFileSync(join(run, 'latest.damaged/optimiser.safetensors')).equals(bytes)).toBe(true);
+    expectSameRun(run, straight);
+  });
+});
+
+describe('a run that is to go on with another configuration', () => {
+  it('may where each key that differs is allowed: a finished run trains longer', async () => {
+    const run = join(set.root, 'longer');
+    const few = ['--set', 'train.burn_in=0', '--set', 'train.iterations=2', '--set', 'train.eval_every=2'];
+    expect((await dssn('train', '--config', set.config, '--out', run, ...few)).code).toBe(0);
+    const more = ['train', '--config', set.config, '--out', run, ...few, '--set', 'train.iterations=3', '--resume'];
+    const refused = await dssn(...more);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      `error: ${run}: cannot go on with another configuration than the run began with\n  train.iterations: 2 in the run, 3 now\nallow it with --allow-config-change train.iterations, or give another --out\n`,
+    ]);
+    const longer = await dssn(...more, '--allow-config-change', 'train.iterations', '--json');
+    expect([longer.code, JSON.parse(longer.stdout)]).toEqual([0, expect.objectContaining({ status: 'finished', iterations: 3 })]);
+    expect(RunFolder.open(run).manifest?.sessions.at(-1)?.changed).toEqual([{ key: 'train.iterations', before: 2, now: 3 }]);
   });
 });

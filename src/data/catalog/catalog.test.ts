@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../../base/errors.ts';
-import { datasetNamed, datasets, INVALID_LABEL, labelTable, resolveDataset, vocPalette } from './index.ts';
+import { datasetNamed, datasets, INVALID_LABEL, labelTable, resolveDataset, storedLabels, vocPalette } from './index.ts';
 
 describe('catalog', () => {
   it('holds a well-formed dataset for every file', () => {
@@ -40,6 +40,23 @@ describe('catalog', () => {
     expect([table[0], table[1], table[2], table[7], table[9]]).toEqual([0, 1, INVALID_LABEL, 1, 255]);
     expect(resolveDataset('camvid').labelMap).toEqual({ 11: 255 });
     expect(labelTable(resolveDataset('camvid', { labelMap: {} }))[11]).toBe(INVALID_LABEL);
+  });
+
+  it('takes colours for labels, which colour the classes too', () => {
+    const labelColours = [
+      [0, 0, 0],
+      [1, 2, 3],
+    ] as const;
+    const own = resolveDataset('folder', { classes: ['a', 'b'], labelColours, ignoreColours: [[255, 255, 255]] });
+    expect(own.palette).toEqual(labelColours);
+    expect(storedLabels(own)).toEqual(
+      new Map([
+        [0xffffff, 255],
+        [0, 0],
+        [0x010203, 1],
+      ]),
+    );
+    expect(storedLabels(resolveDataset('camvid'))).toEqual(labelTable(datasetNamed('camvid')));
   });
 
   it.each([

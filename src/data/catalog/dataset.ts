@@ -30,6 +30,9 @@ export interface Dataset {
   readonly palette: readonly Colour[];
   /** Stored label -> train label (255 = ignore), where they differ. Labels below the class count and 255 mean themselves. */
   readonly labelMap?: Readonly<Record<number, number>>;
+  /** Label maps are stored as colours, one a class; `ignoreColours` are those of pixels without a label. */
+  readonly labelColours?: readonly Colour[];
+  readonly ignoreColours?: readonly Colour[];
   /** What `eval.mode: auto` means. */
   readonly evalMode: EvalMode;
   readonly otherLabels?: OtherLabels;
@@ -50,6 +53,20 @@ export function vocPalette(count: number): Colour[] {
     const channel = (first: number): number => [0, 1, 2].reduce((sum, i) => sum | (bit(label, 3 * i + first) << (7 - i)), 0);
     return [channel(0), channel(1), channel(2)];
   });
+}
+
+/** How stored labels become train labels: by number (256 entries, INVALID_LABEL where not allowed), or by colour (`colourKey`). */
+export type LabelTable = Uint8Array | ReadonlyMap<number, number>;
+
+/** A colour as one number: 0xrrggbb. */
+export const colourKey = ([red, green, blue]: Colour): number => (red << 16) | (green << 8) | blue;
+
+/** How a dataset's stored labels become train labels. */
+export function storedLabels(dataset: Dataset): LabelTable {
+  const { labelColours, ignoreColours = [] } = dataset;
+  if (!labelColours) return labelTable(dataset);
+  const ignored = ignoreColours.map((colour) => [colourKey(colour), IGNORE_LABEL] as const);
+  return new Map([...ignored, ...labelColours.map((colour, label) => [colourKey(colour), label] as const)]);
 }
 
 /** 256 entries: stored label -> train label, 255 to ignore, INVALID_LABEL where the stored label is not allowed. */

@@ -9,7 +9,19 @@ import { ConfigError } from '../../base/errors.ts';
 import { nearest } from '../../base/suggest.ts';
 import { type Colour, type Dataset, IGNORE_LABEL, MAX_CLASSES, vocPalette } from './dataset.ts';
 
-export { type Colour, type Dataset, type EvalMode, IGNORE_LABEL, INVALID_LABEL, labelTable, vocPalette } from './dataset.ts';
+export {
+  type Colour,
+  colourKey,
+  type Dataset,
+  type EvalMode,
+  IGNORE_LABEL,
+  INVALID_LABEL,
+  type LabelTable,
+  labelTable,
+  MAX_CLASSES,
+  storedLabels,
+  vocPalette,
+} from './dataset.ts';
 
 /** Files of this folder that are no datasets. */
 const MACHINERY = ['index', 'dataset'];
@@ -39,6 +51,8 @@ export interface DatasetOverrides {
   readonly classes?: readonly string[] | null;
   readonly palette?: readonly Colour[] | null;
   readonly labelMap?: Readonly<Record<number, number>> | null;
+  readonly labelColours?: readonly Colour[] | null;
+  readonly ignoreColours?: readonly Colour[] | null;
 }
 
 /** The dataset of this name. @throws ConfigError that lists the names. */
@@ -73,7 +87,8 @@ export function resolveDataset(name: string, overrides: DatasetOverrides = {}): 
   if (classes.length > MAX_CLASSES) throw new ConfigError(`data.classes: ${classes.length} classes, allowed: at most ${MAX_CLASSES}`);
   const twice = classes.find((label, i) => classes.indexOf(label) !== i);
   if (twice !== undefined) throw new ConfigError(`data.classes: '${twice}' stands there twice`);
-  const palette = overrides.palette ?? (overrides.classes ? vocPalette(classes.length) : base.palette);
+  const { labelColours, ignoreColours } = overrides;
+  const palette = overrides.palette ?? labelColours ?? (overrides.classes ? vocPalette(classes.length) : base.palette);
   if (palette.length !== classes.length) {
     throw new ConfigError(`data.palette: ${palette.length} colours for ${classes.length} classes; allowed: one [red, green, blue] a class`);
   }
@@ -81,5 +96,12 @@ export function resolveDataset(name: string, overrides: DatasetOverrides = {}): 
   if (labelMap) checkLabelMap(labelMap, classes.length);
   const { otherLabels, ...kept } = base;
   const own = Boolean(overrides.classes || overrides.labelMap);
-  return { ...kept, classes, palette, ...(labelMap && { labelMap }), ...(otherLabels && !own && { otherLabels }) };
+  return {
+    ...kept,
+    classes,
+    palette,
+    ...(labelMap && { labelMap }),
+    ...(labelColours && { labelColours, ignoreColours: ignoreColours ?? [] }),
+    ...(otherLabels && !own && { otherLabels }),
+  };
 }

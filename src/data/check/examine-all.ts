@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { DataError, messageOf } from '../../base/errors.ts';
+import type { LabelTable } from '../catalog/dataset.ts';
 import { workerFile } from '../loader/pool.ts';
 import { JobQueue } from '../loader/queue.ts';
 import type { Sample } from '../types.ts';
@@ -13,8 +14,8 @@ export interface ExamineSetup {
   readonly samples: readonly Sample[];
   /** So many of the samples, the first ones, have label maps to be read. */
   readonly labelled: number;
-  /** 256 entries: stored label -> train label. */
-  readonly labelMap: Uint8Array;
+  /** Stored label or colour -> train label. */
+  readonly labelMap: LabelTable;
 }
 
 /**

@@ -5,7 +5,7 @@ import { encode } from 'fast-png';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelTable } from '../catalog/dataset.ts';
-import { countLabels, examineSample } from './examine.ts';
+import { countColours, countLabels, examineSample } from './examine.ts';
 import { examineAll } from './examine-all.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'examine-'));
@@ -43,6 +43,37 @@ describe('countLabels', () => {
       { label: 3, pixels: 1, row: 1, column: 2 },
       { label: 77, pixels: 2, row: 0, column: 2 },
     ]);
+  });
+});
+
+describe('countColours', () => {
+  it('counts by train label, and of colours that are none of the table those of the most pixels', () => {
+    const colours = new Map([
+      [0x0a141e, 0],
+      [0xffffff, 255],
+    ]);
+    const [a, white, b, c] = [
+      [10, 20, 30],
+      [255, 255, 255],
+      [1, 2, 3],
+      [4, 5, 6],
+    ] as const;
+    const data = Uint8Array.from([a, c, b, white, b, a!].flat());
+    const { counts, wrong } = countColours({ width: 3, height: 2, data }, colours);
+    expect([0, 255, 254].map((label) => counts[label])).toEqual([2, 1, 3]);
+    expect(wrong).toEqual([
+      { colour: [1, 2, 3], pixels: 2, row: 0, column: 2 },
+      { colour: [4, 5, 6], pixels: 1, row: 0, column: 1 },
+    ]);
+    const noise = { width: 64, height: 1, data: Uint8Array.from({ length: 192 }, (_, i) => i) };
+    expect(countColours(noise, colours).wrong).toHaveLength(8);
+  });
+
+  it('is how a sample is examined whose labels are colours', async () => {
+    const colours = new Map([[0x000000, 2]]);
+    write('colours.png', encode({ width: 4, height: 2, data: new Uint8Array(24).fill(9, 21), channels: 3, depth: 8 }));
+    const { faults, labels } = await examineSample(root, { id: 'a', image: 'good.png', mask: 'colours.png' }, colours);
+    expect([faults, labels?.counts[2], labels?.wrong]).toEqual([[], 7, [{ colour: [9, 9, 9], pixels: 1, row: 1, column: 3 }]]);
   });
 });
 

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { DataError } from '../../base/errors.ts';
-import { INVALID_LABEL } from '../catalog/dataset.ts';
+import { type Colour, INVALID_LABEL, type LabelTable } from '../catalog/dataset.ts';
 import { decodeImage, orientationOf } from '../decode/image.ts';
-import { decodeLabelMap } from '../decode/label-map.ts';
+import { decodeLabelColours, decodeLabelMap } from '../decode/label-map.ts';
 import { fitToMask } from '../loader/source.ts';
 import type { LabelMap, Rgb, Sample } from '../types.ts';
 
@@ -18,9 +18,10 @@ export interface Fault {
   readonly text: string;
 }
 
-/** A stored label that the label table does not allow. */
+/** A stored label that the label table does not allow: a number, or a colour. */
 export interface WrongLabel {
-  readonly label: number;
+  readonly label?: number;
+  readonly colour?: Colour;
   readonly pixels: number;
   /** Where the first of them is. */
   readonly row: number;
@@ -45,6 +46,8 @@ export interface ImageFacts {
 }
 
 export interface LabelFacts {
+  readonly width: number;
+  readonly height: number;
   /** 256 entries: pixels of each train label, 255 = ignored, `INVALID_LABEL` = not allowed. */
   readonly counts: readonly number[];
   readonly wrong: readonly WrongLabel[];
@@ -71,7 +74,7 @@ function rangeOf(data: Uint8Array): { low: number; high: number } {
 }
 
 /** Counts a label map's pixels by train label, and those that the table does not allow by stored label. */
-export function countLabels({ data, width }: LabelMap, table: Uint8Array): LabelFacts {
+export function countLabels({ data, width, height }: LabelMap, table: Uint8Array): LabelFacts {
   const stored = new Uint32Array(256);
   for (const label of data) stored[label]!++;
   const counts = new Array<number>(256).fill(0);
@@ -83,7 +86,36 @@ export function countLabels({ data, width }: LabelMap, table: Uint8Array): Label
     const first = data.indexOf(label);
     wrong.push({ label, pixels, row: Math.floor(first / width), column: first % width });
   }
-  return { counts, wrong };
+  return { width, height, counts, wrong };
+}
+
+/** Colours that are told of one label map at most: smoothed borders have thousands. */
+const MOST_COLOURS = 8;
+
+/** The same of a label map whose colours are its labels; of wrong ones those of the most pixels. */
+export function countColours({ data, width, height }: Rgb, table: ReadonlyMap<number, number>): LabelFacts {
+  const stored = new Map<number, { pixels: number; readonly first: number }>();
+  for (let i = 0; i < width * height; i++) {
+    const colour = (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!;
+    const found = stored.get(colour);
+    if (found) found.pixels++;
+    else stored.set(colour, { pixels: 1, first: i });
+  }
+  const counts = new Array<number>(256).fill(0);
+  const wrong: (WrongLabel & { readonly pixels: number })[] = [];
+  for (const [key, { pixels, first }] of stored) {
+    const train = table.get(key) ?? INVALID_LABEL;
+    counts[train]! += pixels;
+    if (train !== INVALID_LABEL) continue;
+    const colour = [key >> 16, (key >> 8) & 255, key & 255] as const;
+    wrong.push({ colour, pixels, row: Math.floor(first / width), column: first % width });
+  }
+  return { width, height, counts, wrong: wrong.sort((a, b) => b.pixels - a.pixels).slice(0, MOST_COLOURS) };
+}
+
+/** A label map opened and counted, stored as the table says: as numbers or as colours. */
+async function readFacts(path: string, table: LabelTable): Promise<LabelFacts> {
+  return table instanceof Uint8Array ? countLabels(await decodeLabelMap(path), table) : countColours(await decodeLabelColours(path), table);
 }
 
 /** A file decoded, or its fault. */
@@ -98,7 +130,7 @@ async function attempt<T>(file: string, decoding: Promise<T>): Promise<{ value: 
   }
 }
 
-async function turnOf(path: string, image: Rgb, labels: LabelMap | undefined): Promise<Turn> {
+async function turnOf(path: string, image: Rgb, labels: LabelFacts | undefined): Promise<Turn> {
   const orientation = await orientationOf(path);
   if (orientation === 1) return 'none';
   if (!labels) return 'turned';
@@ -110,20 +142,20 @@ async function turnOf(path: string, image: Rgb, labels: LabelMap | undefined): P
 
 /**
  * Opens and decodes a sample's image and, where a table is given and it has one, its label map, as training does (`decodeSample`).
- * @param table 256 entries: stored label -> train label; a sample's own goes first.
+ * @param table stored label or colour -> train label; a sample's own goes first.
  */
-export async function examineSample(root: string, sample: Sample, table?: Uint8Array): Promise<Examination> {
+export async function examineSample(root: string, sample: Sample, table?: LabelTable): Promise<Examination> {
   const imagePath = join(root, sample.image);
   const { mask } = sample;
   const maskPath = table !== undefined && mask !== undefined ? resolve(root, mask) : undefined;
   const [image, labels] = await Promise.all([
     attempt(sample.image, decodeImage(imagePath)),
-    maskPath === undefined ? undefined : attempt(mask!, decodeLabelMap(maskPath)),
+    maskPath === undefined ? undefined : attempt(mask!, readFacts(maskPath, sample.labelTable ?? table!)),
   ]);
   const faults = [image, labels].flatMap((found) => (found && 'fault' in found ? [found.fault] : []));
   const facts: { image?: ImageFacts; labels?: LabelFacts } = {};
   const decoded = labels && 'value' in labels ? labels.value : undefined;
-  if (decoded) facts.labels = countLabels(decoded, sample.labelTable ?? table!);
+  if (decoded) facts.labels = decoded;
   if ('value' in image) {
     let taken = image.value;
     if (decoded) {

@@ -1,10 +1,20 @@
-/** PNG files to label maps: the stored numbers themselves, palette indices included, which libvips cannot give. */
+/**
+ * PNG files to label maps: the stored numbers themselves, palette indices included, which libvips cannot give; or, where colours
+ * are the labels, those.
+ */
 import { decode } from 'fast-png';
 import { DataError, messageOf } from '../../base/errors.ts';
-import type { LabelMap } from '../types.ts';
+import type { Colour } from '../catalog/dataset.ts';
+import type { LabelMap, Rgb } from '../types.ts';
 import { fileKind, MAX_PIXELS, type PngHeader, pngHeader, readImageFile } from './file-kind.ts';
+import { decodeImage } from './image.ts';
 
 const ALLOWED = 'allowed: a PNG file of palette indices or of grey levels, each at most 255';
+const LOSSY = 'is a JPEG file, whose compression changes labels; save label maps without loss';
+const ALLOWED_COLOURS = 'allowed: a PNG file with at most 8 bits a channel';
+/** Where a PNG's first chunk begins, and the name of the one that holds the palette: 'PLTE'. */
+const PNG_CHUNKS = 8;
+const PLTE = 0x504c5445;
 const GREY = 0;
 const PALETTE = 3;
 const COLOUR_NAMES: Readonly<Record<number, string>> = { 2: 'RGB colours', 4: 'grey with alpha', 6: 'RGB colours with alpha' };
@@ -34,7 +44,7 @@ function narrow(labels: Uint16Array, width: number): Uint8Array {
 /** A PNG's stored numbers, `height x width`; throws a plain Error with the reason. */
 function decodeIndices(bytes: Uint8Array): LabelMap {
   const kind = fileKind(bytes);
-  if (kind === 'jpeg') throw new Error('is a JPEG file, whose compression changes labels; save label maps without loss');
+  if (kind === 'jpeg') throw new Error(LOSSY);
   if (kind !== 'png') throw new Error(bytes.length === 0 ? 'is empty' : 'is not a PNG file');
   const header = pngHeader(bytes);
   if (header === undefined) throw new Error('is cut short');
@@ -63,4 +73,47 @@ export async function decodeLabelMap(path: string): Promise<LabelMap> {
   } catch (cause) {
     throw new DataError(`${path}: ${messageOf(cause)}; ${ALLOWED}`, { cause });
   }
+}
+
+function notPng(path: string, bytes: Uint8Array): DataError {
+  const is = { png: 'is cut short', jpeg: LOSSY, unknown: 'is not a PNG file' };
+  return new DataError(`${path}: ${is[fileKind(bytes)]}; ${ALLOWED_COLOURS}`);
+}
+
+/**
+ * Decodes a label map whose colours are its labels: of a palette or grey PNG the colours too; alpha is dropped. `height x width x 3` bytes.
+ * @throws DataError that names the file, where it is missing, cut short, or no PNG with at most 8 bits a channel.
+ */
+export async function decodeLabelColours(path: string): Promise<Rgb> {
+  const bytes = await readImageFile(path);
+  if (fileKind(bytes) !== 'png') throw notPng(path, bytes);
+  if ((pngHeader(bytes)?.bits ?? 0) > 8) throw new DataError(`${path}: has 16 bits a channel; ${ALLOWED_COLOURS}`);
+  return decodeImage(path, false);
+}
+
+/** How a label map is stored, told by its header: numbers, with the colours of a palette or without, or colours. */
+export type Storage = { readonly kind: 'grey' | 'colours' } | { readonly kind: 'palette'; readonly palette: readonly Colour[] };
+
+/** The colours of a PNG's palette chunk (PNG, 11.2.3); empty where there is none. */
+function paletteOf(bytes: Uint8Array): Colour[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = PNG_CHUNKS; at + 8 <= bytes.length; ) {
+    const length = view.getUint32(at);
+    if (view.getUint32(at + 4) !== PLTE) {
+      at += 12 + length;
+      continue;
+    }
+    const entries = bytes.subarray(at + 8, at + 8 + length);
+    return Array.from({ length: Math.floor(entries.length / 3) }, (_, i) => [entries[3 * i]!, entries[3 * i + 1]!, entries[3 * i + 2]!]);
+  }
+  return [];
+}
+
+/** How a label map is stored. @throws DataError that names the file, where it is missing, cut short or no PNG. */
+export async function labelStorage(path: string): Promise<Storage> {
+  const bytes = await readImageFile(path);
+  const header = fileKind(bytes) === 'png' ? pngHeader(bytes) : undefined;
+  if (header === undefined) throw notPng(path, bytes);
+  if (header.colour === PALETTE) return { kind: 'palette', palette: paletteOf(bytes) };
+  return { kind: header.colour === GREY ? 'grey' : 'colours' };
 }

@@ -2,6 +2,7 @@
  * Images for evaluation: each once, in the list's order, at their own size. Decoding runs ahead in libvips' threads while the
  * network works, so no workers of our own are needed.
  */
+import type { LabelTable } from '../catalog/dataset.ts';
 import type { LabelMap, Rgb, Sample } from '../types.ts';
 import { atLongSide, decodeSample } from './source.ts';
 
@@ -10,8 +11,8 @@ export interface EvalLoaderOptions {
   readonly samples: readonly Sample[];
   /** Images (never labels) are brought to this long side, in pixels; null leaves them alone. */
   readonly longSide: number | null;
-  /** 256 entries: stored label -> train label. Absent: label maps are not read. */
-  readonly labelMap?: Uint8Array;
+  /** Stored label -> train label (catalog's `storedLabels`). Absent: label maps are not read. */
+  readonly labelMap?: LabelTable;
   /** This process takes samples rank, rank + world, ...; by default all. */
   readonly rank?: number;
   readonly world?: number;

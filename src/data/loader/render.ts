@@ -8,7 +8,7 @@ import { applyCutout, drawCutout } from '../augment/cutout.ts';
 import { applyGeometryImage, applyGeometryLabels, drawGeometry, type GeometryParameters, paddingMask } from '../augment/geometry.ts';
 import { Scratch } from '../augment/scratch.ts';
 import { applyStrong, drawColour, drawStrong } from '../augment/strong.ts';
-import { IGNORE_LABEL } from '../catalog/dataset.ts';
+import { IGNORE_LABEL, type LabelTable } from '../catalog/dataset.ts';
 import type { Box, LabelMap, Rgb, Sample } from '../types.ts';
 import { type Place, STREAMS } from './order.ts';
 import { type CacheMemory, SharedCache } from './shared-cache.ts';
@@ -20,7 +20,7 @@ export interface RenderSetup {
   readonly root: string;
   readonly labelled: readonly Sample[];
   readonly unlabelled: readonly Sample[];
-  readonly labelMap: Uint8Array;
+  readonly labelMap: LabelTable;
   readonly longSide: number | null;
   /** Long side that the random scale multiplies; null: each image's own. */
   readonly scaleBase: number | null;

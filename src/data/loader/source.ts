@@ -3,9 +3,9 @@ import { join, resolve } from 'node:path';
 import { DataError } from '../../base/errors.ts';
 import { sizeForLongSide } from '../augment/long-side.ts';
 import { resizeBilinear, resizeNearest } from '../augment/resize.ts';
-import { INVALID_LABEL } from '../catalog/dataset.ts';
+import { INVALID_LABEL, type LabelTable } from '../catalog/dataset.ts';
 import { decodeImage } from '../decode/image.ts';
-import { decodeLabelMap } from '../decode/label-map.ts';
+import { decodeLabelColours, decodeLabelMap } from '../decode/label-map.ts';
 import type { LabelMap, Rgb, Sample } from '../types.ts';
 
 /** What is known of an image before it is cropped. `labels` are train labels. */
@@ -14,8 +14,9 @@ export interface Source {
   readonly labels?: LabelMap;
 }
 
-/** The stored labels that a table allows, as ranges: '0..10, 255, 11 -> 255'. */
-export function allowedLabels(table: Uint8Array): string {
+/** The stored labels that a table allows, numbers as ranges: '0..10, 255, 11 -> 255', or '[0, 0, 0] [255, 0, 0]'. */
+export function allowedLabels(table: LabelTable): string {
+  if (!(table instanceof Uint8Array)) return [...table.keys()].map(shownColour).join(' ');
   const ranges: string[] = [];
   const mapped: string[] = [];
   for (let label = 0; label < 256; label++) {
@@ -47,6 +48,38 @@ export function translateLabels(labels: LabelMap, table: Uint8Array, path: strin
   return { width: labels.width, height: labels.height, data };
 }
 
+/** A colour as configurations write it. */
+export const shownColour = (key: number): string => `[${key >> 16}, ${(key >> 8) & 255}, ${key & 255}]`;
+
+/** Colours to train labels. @throws DataError that names the file, the colour and where it stands. */
+export function translateColours({ width, height, data }: Rgb, table: ReadonlyMap<number, number>, path: string): LabelMap {
+  const labels = new Uint8Array(width * height);
+  // Neighbours mostly have the same colour.
+  let colour = -1;
+  let label: number | undefined;
+  for (let i = 0; i < labels.length; i++) {
+    const next = (data[3 * i]! << 16) | (data[3 * i + 1]! << 8) | data[3 * i + 2]!;
+    if (next !== colour) {
+      colour = next;
+      label = table.get(colour);
+    }
+    if (label === undefined) {
+      const where = `row ${Math.floor(i / width)}, column ${i % width}`;
+      throw new DataError(
+        `${path}: colour ${shownColour(colour)} (${where}) is not allowed; allowed: ${allowedLabels(table)}; data.label_colours and data.ignore_colours can name others`,
+      );
+    }
+    labels[i] = label;
+  }
+  return { width, height, data: labels };
+}
+
+/** A label map's train labels, stored as numbers or as colours. @throws DataError that names the file. */
+export async function readLabels(path: string, table: LabelTable): Promise<LabelMap> {
+  if (table instanceof Uint8Array) return translateLabels(await decodeLabelMap(path), table, path);
+  return translateColours(await decodeLabelColours(path), table, path);
+}
+
 const sameSize = (a: { width: number; height: number }, b: { width: number; height: number }): boolean =>
   a.width === b.width && a.height === b.height;
 
@@ -56,7 +89,7 @@ const sameSize = (a: { width: number; height: number }, b: { width: number; heig
  * @param image turned already.
  * @throws DataError that names both files and their sizes where the mask fits neither.
  */
-export async function fitToMask(image: Rgb, mask: LabelMap, imagePath: string, maskPath: string): Promise<Rgb> {
+export async function fitToMask(image: Rgb, mask: { width: number; height: number }, imagePath: string, maskPath: string): Promise<Rgb> {
   if (sameSize(image, mask)) return image;
   const stored = await decodeImage(imagePath, false);
   if (sameSize(stored, mask)) return stored;
@@ -67,17 +100,21 @@ export async function fitToMask(image: Rgb, mask: LabelMap, imagePath: string, m
   );
 }
 
+/** Image and labels of one size; a mask that a network made holds train labels already. */
+async function decodePair(imagePath: string, maskPath: string, table: LabelTable | undefined): Promise<Required<Source>> {
+  const [turned, labels] = await Promise.all([decodeImage(imagePath), table ? readLabels(maskPath, table) : decodeLabelMap(maskPath)]);
+  return { image: await fitToMask(turned, labels, imagePath, maskPath), labels };
+}
+
 /**
  * Decodes a sample at its own size, with its label map where `table` is given and it has one; a sample's own table goes first.
  * @throws DataError that names the file, or both files and their sizes where these differ.
  */
-export async function decodeSample(root: string, sample: Sample, table?: Uint8Array): Promise<Source> {
+export async function decodeSample(root: string, sample: Sample, table?: LabelTable): Promise<Source> {
   const imagePath = join(root, sample.image);
   if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
   const maskPath = resolve(root, sample.mask);
-  const [turned, stored] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
-  const image = await fitToMask(turned, stored, imagePath, maskPath);
-  return { image, labels: sample.pseudo ? stored : translateLabels(stored, sample.labelTable ?? table, maskPath) };
+  return decodePair(imagePath, maskPath, sample.pseudo ? undefined : (sample.labelTable ?? table));
 }
 
 /** Image (bilinear) and labels (nearest) at the size whose long side is `longSide`; as they are where that is null. */

@@ -3,6 +3,7 @@
  * number of workers and for any place to start from, since each of its samples depends on (seed, epoch, position) alone.
  */
 import { invariant } from '../../base/assert.ts';
+import type { LabelTable } from '../catalog/dataset.ts';
 import type { Sample } from '../types.ts';
 import { iterationsPerEpoch, type Place, SampleOrder } from './order.ts';
 import { InlinePool, type Pool, WorkerPool } from './pool.ts';
@@ -17,8 +18,8 @@ export interface TrainLoaderOptions {
   readonly labelled: readonly Sample[];
   /** Empty: labelled views alone. Their masks are never read. */
   readonly unlabelled: readonly Sample[];
-  /** 256 entries: stored label -> train label (catalog's `labelTable`). */
-  readonly labelMap: Uint8Array;
+  /** Stored label -> train label (catalog's `storedLabels`). */
+  readonly labelMap: LabelTable;
   /** Width and height of a crop, in pixels. */
   readonly cropSize: number;
   /** Images and masks are brought to this long side, in pixels, before anything else; null leaves them alone. */

@@ -1,0 +1,149 @@
+/** What label maps hold: numbers or colours, which ones, how often, in which images. */
+import { join } from 'node:path';
+import { DataError } from '../base/errors.ts';
+import { type Colour, colourKey, MAX_CLASSES } from '../data/catalog/index.ts';
+import { type ImageSize, imageSize } from '../data/decode/image-size.ts';
+import { decodeLabelColours, decodeLabelMap, labelStorage, type Storage } from '../data/decode/label-map.ts';
+import { shownColour } from '../data/loader/source.ts';
+import { listed } from './init-scan.ts';
+import type { Reporter } from './types.ts';
+
+/** Files open at once. */
+const AT_ONCE = 8;
+/** Distinct colours from which a label map is none: classes, and a few colours to ignore. */
+const MOST_COLOURS = MAX_CLASSES + 16;
+/** Share of the pixels with 0 or 255 from which what lies between looks like soft edges, and the number of labels that it takes. */
+const BLACK_AND_WHITE = 0.8;
+const SOFT_LABELS = 16;
+
+/** How often a stored label occurs. */
+export interface Count {
+  pixels: number;
+  images: number;
+}
+
+export interface LabelMaps {
+  /** What a label is: a number, or a colour (`colourKey`). */
+  readonly stored: 'numbers' | 'colours';
+  /** Why, in words. */
+  readonly how: string;
+  /** Of label maps with a palette. */
+  readonly palette?: readonly Colour[];
+  readonly counts: ReadonlyMap<number, Count>;
+  /** The stored labels of each label map, in their order. */
+  readonly present: readonly (readonly number[])[];
+}
+
+/** Calls `work` for each item, a few at once; the results keep the order. The first error ends it. */
+export async function forEach<T, R>(items: readonly T[], work: (item: T) => Promise<R>, onDone: (done: number) => void): Promise<R[]> {
+  const results: R[] = [];
+  let [next, done] = [0, 0];
+  const lane = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]!);
+      onDone(++done);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, lane));
+  return results;
+}
+
+/** Whether the palettes say the same of every number that both have: shorter ones only end sooner. */
+function agree(palettes: readonly (readonly Colour[])[]): boolean {
+  const longest = palettes.reduce((a, b) => (b.length > a.length ? b : a), []);
+  return palettes.every((palette) => palette.every((colour, i) => colourKey(colour) === colourKey(longest[i]!)));
+}
+
+/** Numbers, unless colours are stored somewhere, or palettes differ from file to file, so that their numbers mean nothing. */
+function storageOf(storages: readonly Storage[]): Pick<LabelMaps, 'stored' | 'how' | 'palette'> {
+  const count = (kind: Storage['kind']): number => storages.filter((storage) => storage.kind === kind).length;
+  const palettes = storages.flatMap((storage) => (storage.kind === 'palette' ? [storage.palette] : []));
+  const [grey, colours] = [count('grey'), count('colours')];
+  if (colours > 0)
+    return { stored: 'colours', how: colours === storages.length ? 'RGB colours' : `RGB colours in ${colours} of ${storages.length}` };
+  if (palettes.length === 0) return { stored: 'numbers', how: 'grey levels' };
+  if (!agree(palettes) && grey === 0) return { stored: 'colours', how: 'palettes that differ from file to file, so by their colours' };
+  const palette = palettes.reduce((a, b) => (b.length > a.length ? b : a));
+  return { stored: 'numbers', how: grey === 0 ? 'palette numbers' : 'palette numbers and grey levels', palette };
+}
+
+/** Pixels of each number. */
+function countNumbers(data: Uint8Array): Map<number, number> {
+  const pixels = new Float64Array(256);
+  for (const label of data) pixels[label]!++;
+  return new Map([...pixels].flatMap((count, label) => (count > 0 ? [[label, count] as const] : [])));
+}
+
+/** Pixels of each colour. @throws DataError where there are too many for labels. */
+function countColours(data: Uint8Array, path: string): Map<number, number> {
+  const pixels = new Map<number, number>();
+  for (let i = 0; i < data.length; ) {
+    const start = i;
+    const key = (data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!;
+    do i += 3;
+    while (i < data.length && ((data[i]! << 16) | (data[i + 1]! << 8) | data[i + 2]!) === key);
+    pixels.set(key, (pixels.get(key) ?? 0) + (i - start) / 3);
+    if (pixels.size > MOST_COLOURS) throw tooMany(path, pixels);
+  }
+  return pixels;
+}
+
+function tooMany(what: string, pixels: ReadonlyMap<number, number>): DataError {
+  const common = [...pixels].sort((a, b) => b[1] - a[1]).slice(0, 5);
+  return new DataError(
+    `${what}: more than ${MOST_COLOURS} colours, the commonest ${common.map(([key]) => shownColour(key)).join(' ')}; allowed: a colour a class, at most ${MAX_CLASSES}. It is no label map, or its edges are soft, or it was a JPEG once: write it anew from its source, without smoothing or scaling`,
+  );
+}
+
+const sameSize = (a: ImageSize, b: ImageSize): boolean => a.width === b.width && a.height === b.height;
+
+/**
+ * Reads every label map, and the header of its image.
+ * @throws DataError that names the files: label maps that cannot be read, hold too many labels, or are not of their images' sizes.
+ */
+export async function readLabelMaps(
+  root: string,
+  pairs: readonly { readonly image: string; readonly mask: string }[],
+  reporter: Reporter,
+): Promise<LabelMaps> {
+  reporter.start(pairs.length, 'label maps', { unit: 'file' });
+  const storage = storageOf(
+    await forEach(
+      pairs,
+      ({ mask }) => labelStorage(join(root, mask)),
+      () => {},
+    ),
+  );
+  const counts = new Map<number, Count>();
+  const wrong: string[] = [];
+  const read = async ({ image, mask }: { image: string; mask: string }): Promise<number[]> => {
+    const path = join(root, mask);
+    const map = await (storage.stored === 'numbers' ? decodeLabelMap(path) : decodeLabelColours(path));
+    const { stored, turned } = await imageSize(join(root, image));
+    if (!sameSize(map, stored) && !sameSize(map, turned))
+      wrong.push(`${mask} has ${map.width} x ${map.height} pixels, ${image} ${turned.width} x ${turned.height}`);
+    const pixels = storage.stored === 'numbers' ? countNumbers(map.data) : countColours(map.data, path);
+    for (const [label, more] of pixels) {
+      const count = counts.get(label) ?? { pixels: 0, images: 0 };
+      count.pixels += more;
+      count.images++;
+      counts.set(label, count);
+    }
+    if (storage.stored === 'colours' && counts.size > MOST_COLOURS)
+      throw tooMany('the label maps together', new Map([...counts].map(([key, count]) => [key, count.pixels])));
+    return [...pixels.keys()].sort((a, b) => a - b);
+  };
+  const present = await forEach(pairs, read, (done) => reporter.update({ iteration: done }));
+  reporter.end();
+  if (wrong.length > 0) throw new DataError(`an image and its label map must have the same size: ${listed(wrong.sort(), '; ')}`);
+  return { ...storage, counts, present };
+}
+
+/** Whether label maps of numbers look like masks of 0 and 255 whose edges were smoothed. */
+export function looksSoft({ stored, counts }: LabelMaps): boolean {
+  if (stored !== 'numbers' || counts.size < SOFT_LABELS) return false;
+  const all = [...counts.values()].reduce((sum, { pixels }) => sum + pixels, 0);
+  const two = (counts.get(0)?.pixels ?? 0) + (counts.get(255)?.pixels ?? 0);
+  return counts.has(0) && counts.has(255) && two > BLACK_AND_WHITE * all;
+}
