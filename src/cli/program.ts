@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../tasks/version.ts';
 import { addBench } from './commands/bench.ts';
+import { addCheck } from './commands/check.ts';
 import { addConvert } from './commands/convert.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvaluate } from './commands/evaluate.ts';
@@ -27,7 +28,7 @@ export function buildProgram(context: Context): Command {
       'after',
       '\nStart with:  dssn quickstart      With images of your own:  dssn init FOLDER      What is on this machine:  dssn doctor',
     );
-  for (const add of [addQuickstart, addInit, addTrain, addEvaluate, addPredict, addRuns, addConvert, addDoctor, addBench])
+  for (const add of [addQuickstart, addInit, addCheck, addTrain, addEvaluate, addPredict, addRuns, addConvert, addDoctor, addBench])
     add(program, context);
   return program;
 }

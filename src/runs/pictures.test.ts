@@ -10,6 +10,7 @@ import type { LabelMap, Rgb } from '../data/types.ts';
 import {
   colourise,
   comparisonSheet,
+  contactSheet,
   IGNORED_COLOUR,
   indexPng,
   overlay,
@@ -152,5 +153,53 @@ describe('comparisonSheet', () => {
 
   it('refuses rows that do not fit the headings', () => {
     expect(() => comparisonSheet([{ image, labels: [labels(1)] }], options)).toThrow('1 label maps for 3 headings');
+  });
+});
+
+describe('contactSheet', () => {
+  const grey = (width: number, height: number): Rgb => ({ width, height, data: new Uint8Array(3 * width * height).fill(100) });
+  const all = (width: number, height: number, label: number): LabelMap =>
+    mapOf(width, height, new Array<number>(width * height).fill(label));
+  const options = { title: 'three', columns: 2, cellWidth: 80, legend: { classes: ['a', 'b', 'c'], palette: PALETTE } };
+  const cells = [
+    { image: grey(80, 60), labels: all(80, 60, 1), name: 'one.jpg', shows: 1 },
+    { image: grey(40, 30), labels: all(40, 30, 255), name: 'two.jpg' },
+    { image: grey(80, 20), labels: all(80, 20, 0), name: 'a/name/that/is/longer/than/its/cell.jpg' },
+  ];
+  const sheet = contactSheet(cells, options);
+  const firstRow = 12 + 22 + 6;
+  const mixed = (label: number): number[] => PALETTE[label]!.map((value) => Math.round(100 * (1 - 0.55) + value * 0.55));
+
+  it('lays colours over photographs in a grid and leaves ignored pixels bare', () => {
+    expect(sheet.width).toBe(12 + 80 + 14 + 80 + 12);
+    expect(pixel(sheet, 12, firstRow)).toEqual(mixed(1));
+    expect(pixel(sheet, 12 + 79, firstRow + 59)).toEqual(mixed(1));
+    expect(pixel(sheet, 12 + 80 + 14, firstRow)).toEqual([100, 100, 100]);
+    // Below: the name, the class that is shown, a gap.
+    const secondRow = firstRow + 60 + 6 + 2 * 22 + 14;
+    expect(pixel(sheet, 12, secondRow)).toEqual(mixed(0));
+    expect(pixel(sheet, 12, firstRow + 60 + 6 + 22)).toEqual([...PALETTE[1]!]);
+  });
+
+  it('keeps long names within their cell, and ends with the legend', () => {
+    const secondRow = firstRow + 60 + 6 + 2 * 22 + 14;
+    const isPaper = (x: number, y: number): boolean => pixel(sheet, x, y).join() === '250,250,248';
+    const below = Array.from({ length: 16 }, (_, y) => secondRow + 20 + 6 + y);
+    expect(below.every((y) => Array.from({ length: 80 }, (_, x) => 12 + 80 + x).every((x) => isPaper(x, y)))).toBe(true);
+    expect(below.some((y) => Array.from({ length: 80 }, (_, x) => 12 + x).some((x) => !isPaper(x, y)))).toBe(true);
+    const legend = secondRow + 20 + 6 + 22 + 14;
+    expect(pixel(sheet, 12, legend)).toEqual([...PALETTE[0]!]);
+    expect(sheet.height).toBeGreaterThan(legend + 16);
+  });
+
+  it('writes the legend of many classes in rows of its width', () => {
+    const classes = Array.from({ length: 200 }, (_, label) => `class ${label}`);
+    const palette = classes.map((_, label) => [label, 255 - label, 7] as const);
+    const many = contactSheet(cells, { ...options, legend: { classes, palette } });
+    expect(many.width).toBe(sheet.width);
+    const last = many.data.findLastIndex(
+      (_, i) => i % 3 === 0 && many.data[i] === 199 && many.data[i + 1] === 56 && many.data[i + 2] === 7,
+    );
+    expect(Math.floor(last / 3 / many.width)).toBeGreaterThan(many.height - 12 - 22);
   });
 });

@@ -3,7 +3,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { encode } from 'fast-png';
 import { invariant } from '../base/assert.ts';
 import type { LabelMap, Rgb } from '../data/types.ts';
-import { drawText, GLYPH_HEIGHT, textWidth } from './pictures-font.ts';
+import { ADVANCE, drawText, GLYPH_HEIGHT, textWidth } from './pictures-font.ts';
 
 export type Palette = readonly (readonly [red: number, green: number, blue: number])[];
 
@@ -82,13 +82,21 @@ export interface SheetRow {
 export interface SheetOptions {
   /** A heading for the photograph and for each label map. */
   readonly columns: readonly string[];
-  readonly legend: { readonly classes: readonly string[]; readonly palette: Palette };
+  readonly legend: Legend;
+}
+
+/** Texts beside the colours of the classes. */
+export interface Legend {
+  readonly classes: readonly string[];
+  readonly palette: Palette;
 }
 
 const PAPER: Palette[number] = [250, 250, 248];
 const INK: Palette[number] = [32, 34, 38];
 const MARGIN = 12;
 const GAP = 6;
+/** Between the pictures of a contact sheet. */
+const CELL_GAP = 14;
 /** Pixels a font pixel: captions are drawn at twice the font's size, the legend too. */
 const ZOOM = 2;
 const LINE = GLYPH_HEIGHT * ZOOM + 6;
@@ -120,6 +128,23 @@ class Sheet {
 
   text(text: string, left: number, top: number): void {
     drawText(text, (column, row) => this.fill(left + column * ZOOM, top + row * ZOOM, ZOOM, ZOOM, INK));
+  }
+
+  /** A label's colour in a frame, and a text beside it. */
+  swatch(label: number, palette: Palette, text: string, left: number, top: number): void {
+    this.fill(left - 1, top - 1, SWATCH + 2, SWATCH + 2, INK);
+    this.fill(left, top, SWATCH, SWATCH, colourOf(palette, label));
+    this.text(text, left + SWATCH + 6, top);
+  }
+
+  legend(rows: readonly (readonly number[])[], { classes, palette }: Legend, top: number): void {
+    for (const [row, labels] of rows.entries()) {
+      let left = MARGIN;
+      for (const label of labels) {
+        this.swatch(label, palette, classes[label]!, left, top + row * LINE);
+        left += legendWidth(classes[label]!);
+      }
+    }
   }
 }
 
@@ -168,16 +193,62 @@ export function comparisonSheet(rows: readonly SheetRow[], options: SheetOptions
     for (const [i, labels] of row.labels.entries()) sheet.place(colourise(labels, legend.palette), leftOf(i + 1), top);
     top += row.image.height + GAP;
   }
-  top += GAP;
-  for (const labels of legends) {
-    let left = MARGIN;
-    for (const label of labels) {
-      sheet.fill(left - 1, top - 1, SWATCH + 2, SWATCH + 2, INK);
-      sheet.fill(left, top, SWATCH, SWATCH, colourOf(legend.palette, label));
-      sheet.text(legend.classes[label]!, left + SWATCH + 6, top);
-      left += legendWidth(legend.classes[label]!);
+  sheet.legend(legends, legend, top + GAP);
+  return sheet.picture;
+}
+
+/** A picture of a contact sheet: a photograph with its labels, and what is written below it. */
+export interface ContactCell {
+  readonly image: Rgb;
+  readonly labels: LabelMap;
+  /** Its file; of a name too long for the cell the end is shown. */
+  readonly name: string;
+  /** The class that it is there to show. */
+  readonly shows?: number;
+}
+
+export interface ContactOptions {
+  readonly title: string;
+  /** Pictures side by side, and the most that one is wide, pixels. */
+  readonly columns: number;
+  readonly cellWidth: number;
+  readonly legend: Legend;
+  /** What is written beside each colour, where that is not the name of the class alone. */
+  readonly legendTexts?: readonly string[];
+}
+
+/** A text cut to so many pixels, with dots for what is left out. */
+function shorten(text: string, width: number, keep: 'begin' | 'end'): string {
+  const most = Math.max(4, Math.floor((width / ZOOM + 1) / ADVANCE));
+  if (text.length <= most) return text;
+  return keep === 'end' ? `...${text.slice(3 - most)}` : `${text.slice(0, most - 3)}...`;
+}
+
+/** Photographs in a grid, the colours of their labels laid over them, names below, the legend last. */
+export function contactSheet(cells: readonly ContactCell[], { title, columns, cellWidth, legend, legendTexts }: ContactOptions): Rgb {
+  for (const { image, labels } of cells) checkSameSize(image, labels);
+  const rows = Array.from({ length: Math.ceil(cells.length / columns) }, (_, row) => cells.slice(row * columns, (row + 1) * columns));
+  const width = 2 * MARGIN + columns * cellWidth + (columns - 1) * CELL_GAP;
+  // Picture, name, and where one of the row shows a class, that.
+  const linesOf = (row: readonly ContactCell[]): number => (row.some(({ shows }) => shows !== undefined) ? 2 : 1);
+  const heights = rows.map((row) => Math.max(...row.map(({ image }) => image.height)) + GAP + linesOf(row) * LINE + CELL_GAP);
+  const texts = { ...legend, classes: legendTexts ?? legend.classes };
+  const legends = legendRows(texts.classes, width - 2 * MARGIN);
+  const body = heights.reduce((sum, height) => sum + height, 0);
+  const sheet = new Sheet(width, 2 * MARGIN + LINE + GAP + body + legends.length * LINE);
+  sheet.text(shorten(title, width - 2 * MARGIN, 'begin'), MARGIN, MARGIN);
+  let top = MARGIN + LINE + GAP;
+  for (const [i, row] of rows.entries()) {
+    for (const [column, { image, labels, name, shows }] of row.entries()) {
+      const left = MARGIN + column * (cellWidth + CELL_GAP);
+      sheet.place(overlay(image, labels, legend.palette), left, top);
+      const below = top + image.height + GAP;
+      sheet.text(shorten(name, cellWidth, 'end'), left, below);
+      if (shows !== undefined)
+        sheet.swatch(shows, legend.palette, shorten(legend.classes[shows]!, cellWidth - SWATCH - 6, 'begin'), left, below + LINE);
     }
-    top += LINE;
+    top += heights[i]!;
   }
+  sheet.legend(legends, texts, top);
   return sheet.picture;
 }

@@ -3,6 +3,8 @@ export { loadConfig, parseConfig } from '../config/load.ts';
 export type { Config } from '../config/schema.ts';
 export { benchLoader } from './bench-loader.ts';
 export { benchStep } from './bench-step.ts';
+export { check } from './check.ts';
+export type * from './check-types.ts';
 export { convert } from './convert.ts';
 export { doctor } from './doctor.ts';
 export { evaluate } from './evaluate.ts';

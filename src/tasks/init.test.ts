@@ -69,7 +69,7 @@ it.each<[what: string, code: number, message: RegExp, files: () => Promise<Files
   [
     'a JPEG for a label map',
     1,
-    /masks\/a\.jpg: is a JPEG file, which does not keep labels exactly/,
+    /masks\/a\.jpg: is a JPEG file, whose compression changes labels/,
     async () => {
       const { 'masks/a.png': _, ...rest } = await plain();
       return { ...rest, 'masks/a.jpg': await photograph(bands([0, 1])) };

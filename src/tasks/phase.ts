@@ -81,8 +81,8 @@ function burnInOf({ config, method }: Plan, iterations: number): StepSettings['b
   return first > 0 && method.usesUnlabelled && !method.rounds ? { method: methods.supervised(config), iterations: first } : undefined;
 }
 
-/** What each part of a phase loads. @throws ConfigError where a list is too short for one batch of it. */
-function stagesOf(plan: Plan, { samples, iterations, seed }: Phase, burnIn: StepSettings['burnIn']): Stage[] {
+/** What each part of a phase loads, a burn-in first. @throws ConfigError where a list is too short for one batch of it. */
+export function stagesOf(plan: Plan, { samples, iterations, seed }: Phase, burnIn = burnInOf(plan, iterations)): Stage[] {
   const { accumulate, batch_size: batchSize } = plan.config.train;
   const own = { ...plan.loading, ...samples, seed, iterations: iterations * accumulate };
   if (!burnIn) return [own];

@@ -3,7 +3,6 @@ import type { Config } from '../config/schema.ts';
 import type { Dataset } from '../data/catalog/index.ts';
 import { ConfigError } from '../base/errors.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
-import { workersFor } from '../data/loader/index.ts';
 import { methods } from '../methods/index.ts';
 import { RunFolder, RunWriter } from '../runs/folder.ts';
 import { type Inspection, inspectRun } from '../runs/inspect.ts';
@@ -11,8 +10,9 @@ import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
 import { holdOut } from './holdout.ts';
-import { learnPhase, lengthOf, type Phase, type Plan, prepare, type Session, samplesOf, type TrainHooks } from './phase.ts';
-import { roundsOf, selfTrain } from './self-training.ts';
+import { learnPhase, prepare, type Session, type TrainHooks } from './phase.ts';
+import { phasesOf, planOf } from './plan.ts';
+import { selfTrain } from './self-training.ts';
 import { settle } from './settle.ts';
 import { datasetOf, openDevice, withLabels } from './shared.ts';
 import type { Reporter, TrainOptions, TrainResult } from './types.ts';
@@ -71,22 +71,8 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   const { dataset, labelMap } = datasetOf(config);
   const listed = await openSplit(config, method.usesUnlabelled, dataset, reporter);
   const { labelled, heldOut } = await holdOut(config, listed.labelled, dataset.classes.length, labelMap);
-  const split = { ...listed, labelled };
-  const loading = {
-    root: config.data.root,
-    labelMap,
-    cropSize: config.data.crop_size,
-    longSide: config.data.long_side,
-    scaleBase: config.data.scale_base,
-    numAug: config.data.num_aug,
-    cutmixPartner: config.data.cutmix_partner,
-    seed: config.seed,
-    rank: 0,
-    world: 1,
-    workers: workersFor(config.data.workers),
-  };
   const device = openDevice(config);
-  const plan: Plan = { config, method, dataset, labelMap, split, heldOut, loading, device };
+  const plan = planOf(config, { ...listed, labelled }, device, heldOut);
   const phases = phasesOf(plan);
   const of = phases.at(-1)!.first + phases.at(-1)!.iterations;
   // Before anything is written: what cannot begin leaves no run folder behind.
@@ -126,12 +112,4 @@ function checkRounds(method: string, changed: Inspection['changed']): void {
   const keys = changed.map(({ key }) => key).filter((key) => lengthKeys.includes(key));
   if (keys.length > 0)
     throw new ConfigError(`method ${method} learns in rounds, whose lengths are fixed when it begins: ${keys.join(', ')} cannot change`);
-}
-
-/** A whole run as one phase, or a self-training's rounds. @throws ConfigError where a list is too short for a batch. */
-function phasesOf(plan: Plan): Phase[] {
-  const { config, method, split } = plan;
-  if (method.rounds) return roundsOf(plan, method.rounds);
-  const samples = samplesOf(method.usesUnlabelled, split, config.train.batch_size);
-  return [{ first: 0, ...lengthOf(plan, samples), seed: config.seed, samples }];
 }

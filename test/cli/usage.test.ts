@@ -11,12 +11,13 @@ describe('help', () => {
   it('lists every command and ends with 0', async () => {
     const { code, stdout, stderr } = await dssn(['--help']);
     expect([code, stderr]).toEqual([0, '']);
-    for (const command of ['quickstart', 'init', 'train', 'evaluate', 'predict', 'convert', 'doctor', 'bench'])
+    for (const command of ['quickstart', 'init', 'check', 'train', 'evaluate', 'predict', 'convert', 'doctor', 'bench'])
       expect(stdout).toContain(`\n  ${command} `);
   });
 
   it.each([
     ['quickstart', ['--out', '--seed', '--json']],
+    ['check', ['--config', '--set', '--out', '--no-estimate', '--json']],
     ['init', ['--masks', '--out', '--val', '--seed', '--ignore', '--force', '--json']],
     ['train', ['--config', '--set', '--out', '--resume', '--json']],
     ['evaluate', ['--run', '--checkpoint', '--config', '--set', '--weights', '--tta', '--device', '--data', '--list', '--json']],

@@ -47,19 +47,6 @@ describe('decodeImage', () => {
     expect(await decodeImage(path)).toEqual({ width, height, data });
   });
 
-  it('turns grey, palette and transparent PNGs into RGB', async () => {
-    const grey = file('grey.png', encode({ width: 2, height: 1, data: Uint8Array.of(7, 200), channels: 1, depth: 8 }));
-    expect([...(await decodeImage(grey)).data]).toEqual([7, 7, 7, 200, 200, 200]);
-    const palette = [
-      [1, 2, 3],
-      [250, 100, 0],
-    ];
-    const indexed = file('palette.png', encode({ width: 2, height: 1, data: Uint8Array.of(1, 0), channels: 1, depth: 8, palette }));
-    expect([...(await decodeImage(indexed)).data]).toEqual([250, 100, 0, 1, 2, 3]);
-    const clear = file('alpha.png', encode({ width: 1, height: 1, data: Uint8Array.of(9, 8, 7, 0), channels: 4, depth: 8 }));
-    expect([...(await decodeImage(clear)).data]).toEqual([9, 8, 7]);
-  });
-
   it('applies the orientation that a camera noted', async () => {
     const turned = await raw(halves).withMetadata({ orientation: 6 }).jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toBuffer();
     const image = await decodeImage(file('turned.jpg', turned));
@@ -84,11 +71,7 @@ describe('decodeImage', () => {
       expect(await refusal(decodeImage(file('cut.png', png.subarray(0, cut))))).toContain('cut.png');
   });
 
-  it('refuses 16 bits, other formats whatever their name, and files that are not there', async () => {
-    const deep = encode({ width: 1, height: 1, data: Uint16Array.of(1, 2, 3), channels: 3, depth: 16 });
-    expect(await refusal(decodeImage(file('deep.png', deep)))).toMatch(/deep\.png: has 16 bits a channel; allowed: a JPEG or PNG/);
-    const gif = await raw(halves).gif().toBuffer();
-    expect(await refusal(decodeImage(file('gif.jpg', gif)))).toMatch(/gif\.jpg: is neither a JPEG nor a PNG/);
+  it('refuses files that are not there', async () => {
     expect(await refusal(decodeImage(join(folder, 'absent.jpg')))).toMatch(/absent\.jpg: cannot be read \(ENOENT/);
   });
 });
@@ -123,12 +106,9 @@ describe('decodeLabelMap', () => {
     expect([...(await decodeLabelMap(path)).data]).toEqual(labels);
   });
 
-  it('refuses colours, 16 bits, a JPEG, a flipped byte and every truncation, and says what is allowed', async () => {
+  it('refuses colours, a flipped byte and every truncation, and says what is allowed', async () => {
     const rgb = file('rgb.png', encode({ width: 1, height: 1, data: Uint8Array.of(1, 2, 3), channels: 3, depth: 8 }));
     expect(await refusal(decodeLabelMap(rgb))).toMatch(/rgb\.png: stores RGB colours, not labels; allowed: a PNG file of palette indices/);
-    const deep = file('deep-mask.png', encode({ width: 1, height: 1, data: Uint16Array.of(1), channels: 1, depth: 16 }));
-    expect(await refusal(decodeLabelMap(deep))).toMatch(/has 16 bits a pixel/);
-    expect(await refusal(decodeLabelMap(file('m.jpg', await raw(halves).jpeg().toBuffer())))).toMatch(/m\.jpg: is not a PNG file/);
     const good = encode({ width: 16, height: 16, data: Uint8Array.from({ length: 256 }, (_, i) => i % 7), channels: 1, depth: 8 });
     const flipped = good.slice();
     flipped[50]! ^= 1;

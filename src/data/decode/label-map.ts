@@ -9,7 +9,8 @@ import type { LabelMap, Rgb } from '../types.ts';
 import { fileKind, MAX_PIXELS, type PngHeader, pngHeader, readImageFile } from './file-kind.ts';
 import { decodeImage } from './image.ts';
 
-const ALLOWED = 'allowed: a PNG file of palette indices or of grey levels, with at most 8 bits a pixel';
+const ALLOWED = 'allowed: a PNG file of palette indices or of grey levels, each at most 255';
+const LOSSY = 'is a JPEG file, whose compression changes labels; save label maps without loss';
 const ALLOWED_COLOURS = 'allowed: a PNG file with at most 8 bits a channel';
 /** Where a PNG's first chunk begins, and the name of the one that holds the palette: 'PLTE'. */
 const PNG_CHUNKS = 8;
@@ -33,14 +34,22 @@ function unpack(packed: Uint8Array, { width, height, bits }: PngHeader): Uint8Ar
   return labels;
 }
 
+/** 16-bit numbers as bytes; throws a plain Error where one does not fit. */
+function narrow(labels: Uint16Array, width: number): Uint8Array {
+  const high = labels.findIndex((label) => label > 255);
+  if (high >= 0) throw new Error(`holds the number ${labels[high]} (row ${Math.floor(high / width)}, column ${high % width})`);
+  return Uint8Array.from(labels);
+}
+
 /** A PNG's stored numbers, `height x width`; throws a plain Error with the reason. */
 function decodeIndices(bytes: Uint8Array): LabelMap {
-  if (fileKind(bytes) !== 'png') throw new Error('is not a PNG file');
+  const kind = fileKind(bytes);
+  if (kind === 'jpeg') throw new Error(LOSSY);
+  if (kind !== 'png') throw new Error(bytes.length === 0 ? 'is empty' : 'is not a PNG file');
   const header = pngHeader(bytes);
   if (header === undefined) throw new Error('is cut short');
   const { width, height, bits, colour } = header;
   if (colour !== GREY && colour !== PALETTE) throw new Error(`stores ${COLOUR_NAMES[colour] ?? `colour type ${colour}`}, not labels`);
-  if (bits > 8) throw new Error(`has ${bits} bits a pixel`);
   if (width * height > MAX_PIXELS) throw new Error(`claims ${width} x ${height} pixels`);
   let data: ArrayLike<number>;
   try {
@@ -48,13 +57,14 @@ function decodeIndices(bytes: Uint8Array): LabelMap {
   } catch (cause) {
     throw new Error(`is damaged or cut short, or interlaced with fewer than 8 bits (${messageOf(cause)})`, { cause });
   }
+  if (data instanceof Uint16Array && data.length === width * height) return { width, height, data: narrow(data, width) };
   if (!(data instanceof Uint8Array) || data.length !== Math.ceil((width * bits) / 8) * height) throw new Error('is damaged');
   return { width, height, data: bits === 8 ? data : unpack(data, header) };
 }
 
 /**
  * Decodes a label map as stored: no scaling of grey levels, no colours. `height x width` bytes.
- * @throws DataError that names the file, where it is missing, cut short, or no PNG with one number of at most 8 bits a pixel.
+ * @throws DataError that names the file, where it is missing, cut short, or no PNG with one number of at most 255 a pixel.
  */
 export async function decodeLabelMap(path: string): Promise<LabelMap> {
   const bytes = await readImageFile(path);
@@ -66,7 +76,7 @@ export async function decodeLabelMap(path: string): Promise<LabelMap> {
 }
 
 function notPng(path: string, bytes: Uint8Array): DataError {
-  const is = { png: 'is cut short', jpeg: 'is a JPEG file, which does not keep labels exactly', unknown: 'is not a PNG file' };
+  const is = { png: 'is cut short', jpeg: LOSSY, unknown: 'is not a PNG file' };
   return new DataError(`${path}: ${is[fileKind(bytes)]}; ${ALLOWED_COLOURS}`);
 }
 

@@ -14,8 +14,9 @@ export interface Source {
   readonly labels?: LabelMap;
 }
 
-/** The stored labels that a table allows, as ranges: '0..10, 255, 11 -> 255'. */
-export function allowedLabels(table: Uint8Array): string {
+/** The stored labels that a table allows, numbers as ranges: '0..10, 255, 11 -> 255', or '[0, 0, 0] [255, 0, 0]'. */
+export function allowedLabels(table: LabelTable): string {
+  if (!(table instanceof Uint8Array)) return [...table.keys()].map(shownColour).join(' ');
   const ranges: string[] = [];
   const mapped: string[] = [];
   for (let label = 0; label < 256; label++) {
@@ -64,9 +65,8 @@ export function translateColours({ width, height, data }: Rgb, table: ReadonlyMa
     }
     if (label === undefined) {
       const where = `row ${Math.floor(i / width)}, column ${i % width}`;
-      const allowed = [...table.keys()].map(shownColour).join(' ');
       throw new DataError(
-        `${path}: colour ${shownColour(colour)} (${where}) is not allowed; allowed: ${allowed}; data.label_colours and data.ignore_colours can name others`,
+        `${path}: colour ${shownColour(colour)} (${where}) is not allowed; allowed: ${allowedLabels(table)}; data.label_colours and data.ignore_colours can name others`,
       );
     }
     labels[i] = label;
@@ -84,20 +84,26 @@ const sameSize = (a: { width: number; height: number }, b: { width: number; heig
   a.width === b.width && a.height === b.height;
 
 /**
- * An image beside its mask. A mask says nothing of a turn (EXIF orientation), so the image is taken as it is stored, as Pillow
- * does, unless only the turned image has the mask's size. Images without a mask are turned: that is how people see them.
+ * The image as its mask wants it: turned as the file notes (EXIF orientation), which is how people see it, how label tools show it and
+ * how images without a mask are taken; where the mask has the size of the stored pixels alone, as these.
+ * @param image turned already.
+ * @throws DataError that names both files and their sizes where the mask fits neither.
  */
-async function decodePair(imagePath: string, maskPath: string, table: LabelTable): Promise<Required<Source>> {
-  const [stored, labels] = await Promise.all([decodeImage(imagePath, false), readLabels(maskPath, table)]);
-  if (sameSize(stored, labels)) return { image: stored, labels };
-  const turned = await decodeImage(imagePath);
-  return { image: sameSize(turned, labels) ? turned : stored, labels };
+export async function fitToMask(image: Rgb, mask: { width: number; height: number }, imagePath: string, maskPath: string): Promise<Rgb> {
+  if (sameSize(image, mask)) return image;
+  const stored = await decodeImage(imagePath, false);
+  if (sameSize(stored, mask)) return stored;
+  const size = (a: { width: number; height: number }): string => `${a.width} x ${a.height}`;
+  const turned = sameSize(image, stored) ? '' : ` (${size(stored)} as stored, turned by its EXIF orientation)`;
+  throw new DataError(
+    `${maskPath} has ${size(mask)} pixels, its image ${imagePath} has ${size(image)}${turned}; both must have the same size`,
+  );
 }
 
-/** An image beside the train labels that a network gave it: this saw it turned, since it had no mask. */
-async function decodePseudo(imagePath: string, maskPath: string): Promise<Required<Source>> {
-  const [image, labels] = await Promise.all([decodeImage(imagePath), decodeLabelMap(maskPath)]);
-  return { image, labels };
+/** Image and labels of one size; a mask that a network made holds train labels already. */
+async function decodePair(imagePath: string, maskPath: string, table: LabelTable | undefined): Promise<Required<Source>> {
+  const [turned, labels] = await Promise.all([decodeImage(imagePath), table ? readLabels(maskPath, table) : decodeLabelMap(maskPath)]);
+  return { image: await fitToMask(turned, labels, imagePath, maskPath), labels };
 }
 
 /**
@@ -108,15 +114,7 @@ export async function decodeSample(root: string, sample: Sample, table?: LabelTa
   const imagePath = join(root, sample.image);
   if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
   const maskPath = resolve(root, sample.mask);
-  const { image, labels } = await (sample.pseudo
-    ? decodePseudo(imagePath, maskPath)
-    : decodePair(imagePath, maskPath, sample.labelTable ?? table));
-  if (!sameSize(image, labels)) {
-    throw new DataError(
-      `${maskPath} has ${labels.width} x ${labels.height} pixels, its image ${imagePath} has ${image.width} x ${image.height}; both must have the same size`,
-    );
-  }
-  return { image, labels };
+  return decodePair(imagePath, maskPath, sample.pseudo ? undefined : (sample.labelTable ?? table));
 }
 
 /** Image (bilinear) and labels (nearest) at the size whose long side is `longSide`; as they are where that is null. */

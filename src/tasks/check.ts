@@ -1,0 +1,205 @@
+/** `dssn check`: everything that a training would stumble over, told at once, before it begins. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
+import { dirname, extname, join, resolve } from 'node:path';
+import { CheckpointError, ConfigError, DataError, messageOf } from '../base/errors.ts';
+import type { Config } from '../config/schema.ts';
+import type { Dataset, LabelTable } from '../data/catalog/index.ts';
+import { examineAll } from '../data/check/examine-all.ts';
+import { loadSplit, type Split } from '../data/lists.ts';
+import { findLabels } from '../data/other-labels.ts';
+import type { Sample } from '../data/types.ts';
+import { methods } from '../methods/index.ts';
+import { writePng } from '../runs/pictures.ts';
+import { type Estimated, estimateTraining } from './check-estimate.ts';
+import {
+  duplicates,
+  type Examined,
+  fileErrors,
+  histogram,
+  imageWarnings,
+  isUsable,
+  sizesOf,
+  smallImages,
+  unseenClasses,
+} from './check-problems.ts';
+import { drawSheet } from './check-sheet.ts';
+import type { CheckOptions, CheckProblem, CheckResult, ListName } from './check-types.ts';
+import { stagesOf } from './phase.ts';
+import { phasesOf, planOf } from './plan.ts';
+import { settle } from './settle.ts';
+import { datasetOf, openDevice } from './shared.ts';
+import type { Reporter } from './types.ts';
+
+/** Most threads that decode at once. */
+const MOST_THREADS = 8;
+/** Validation images whose evaluation is timed. */
+const MIDDLING = 3;
+const LISTS = ['labelled', 'unlabelled', 'val'] as const;
+
+/** What is thrown for something that the user can mend, as a problem. */
+function problemOf(kind: 'settings' | 'list' | 'too_few_images', work: () => void): CheckProblem[] {
+  try {
+    work();
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof DataError || error instanceof CheckpointError)) throw error;
+    return [{ level: 'error', kind, text: messageOf(error) }];
+  }
+}
+
+/** The lists that training would read, with the label maps that are there. */
+async function readLists(config: Config, dataset: Dataset): Promise<{ split?: Split; problems: CheckProblem[] }> {
+  const { root, split: name } = config.data;
+  const labelledOnly = !methods[config.method](config).usesUnlabelled;
+  let read: Split | undefined;
+  const problems = problemOf('list', () => {
+    read = loadSplit(dataset, root, name, { labelledOnly });
+  });
+  if (!read) return { problems };
+  const [labelled, val] = await Promise.all([findLabels(root, read.labelled, dataset), findLabels(root, read.val, dataset)]);
+  return { split: { ...read, labelled, val }, problems };
+}
+
+/** Opens and decodes every file of the lists. */
+async function examine(config: Config, split: Split, labelMap: LabelTable, reporter: Reporter): Promise<Examined[]> {
+  // Those with label maps first.
+  const order = (['labelled', 'val', 'unlabelled'] as const).flatMap((list) => split[list].map((sample) => ({ list, sample })));
+  const { workers } = config.data;
+  const threads = workers === 'auto' ? Math.min(MOST_THREADS, availableParallelism()) : workers;
+  reporter.start(order.length, 'files', { unit: 'image' });
+  const setup = {
+    root: config.data.root,
+    samples: order.map(({ sample }) => sample),
+    labelled: split.labelled.length + split.val.length,
+    labelMap,
+  };
+  const found = await examineAll(setup, threads, (iteration) => reporter.update({ iteration }));
+  reporter.end();
+  return order.map((one, i) => ({ ...one, ...found[i]! }));
+}
+
+/** The split without the samples that cannot be used, and with as many labelled ones as learn: `holdout` of them do not. */
+function usableSplit(split: Split, examined: readonly Examined[], holdout: number): Split {
+  const of = (list: ListName): Sample[] => examined.filter((one) => one.list === list && isUsable(one)).map(({ sample }) => sample);
+  return { ...split, labelled: of('labelled').slice(holdout), unlabelled: of('unlabelled'), val: of('val') };
+}
+
+/** Whether the lists fill a batch of each part of a run. */
+const batchProblems = (config: Config, split: Split): CheckProblem[] =>
+  problemOf('too_few_images', () => {
+    const plan = planOf(config, split, 'cpu');
+    stagesOf(plan, phasesOf(plan)[0]!);
+  });
+
+async function estimate(
+  config: Config,
+  split: Split,
+  examined: readonly Examined[],
+  reporter: Reporter,
+): Promise<Estimated | { no: string }> {
+  if (split.val.length === 0 || batchProblems(config, split).length > 0) return { no: 'too few images can be used to try training steps' };
+  const pixels = ({ image }: Examined): number => image!.width * image!.height;
+  const usable = examined.filter(isUsable);
+  const val = usable.filter(({ list }) => list === 'val').sort((a, b) => pixels(a) - pixels(b));
+  const { long_side: longSide } = config.data;
+  const decodedBytes = usable
+    .filter(({ list }) => list !== 'val')
+    .reduce((sum, one) => {
+      const scale = longSide === null ? 1 : (longSide / Math.max(one.image!.width, one.image!.height)) ** 2;
+      return sum + pixels(one) * scale * (one.list === 'labelled' ? 4 : 3);
+    }, 0);
+  const start = Math.max(0, Math.floor((val.length - MIDDLING) / 2));
+  const middling = val.slice(start, start + MIDDLING).map(({ sample }) => sample);
+  const setup = { config, split, middling, largest: val.at(-1)!.sample, decodedBytes };
+  return estimateTraining(setup, reporter);
+}
+
+interface Outputs {
+  readonly picture: string;
+  readonly report: string | null;
+}
+
+/** Where --out leads, its folder made. @throws ConfigError where it would write over a file of the lists, or nothing can be written. */
+function outputsOf(out: string, root: string, split: Split | undefined): Outputs {
+  const single = extname(out).toLowerCase() === '.png';
+  const outputs = single ? { picture: out, report: null } : { picture: join(out, 'labels.png'), report: join(out, 'check.json') };
+  const files = LISTS.flatMap((list) => split?.[list] ?? []).flatMap(({ image, mask }) => (mask === undefined ? [image] : [image, mask]));
+  const read = new Set(files.map((file) => resolve(root, file)));
+  if (read.has(resolve(outputs.picture)))
+    throw new ConfigError(`--out ${outputs.picture}: is a file of the data and would be written over`);
+  try {
+    mkdirSync(dirname(outputs.picture), { recursive: true });
+  } catch (cause) {
+    throw new ConfigError(`--out ${out}: cannot be written (${messageOf(cause)})`, { cause });
+  }
+  return outputs;
+}
+
+/** Errors first, else in the order in which they were found. */
+const sorted = (problems: readonly CheckProblem[]): CheckProblem[] => [
+  ...problems.filter(({ level }) => level === 'error'),
+  ...problems.filter(({ level }) => level === 'warning'),
+];
+
+/**
+ * Checks a configuration and its data. Nothing below the data root is changed.
+ * @throws ConfigError for a wrong configuration, and where `out` would write over a file of the data.
+ */
+export async function check(options: CheckOptions): Promise<CheckResult> {
+  const { config, reporter } = options;
+  const { root, crop_size: cropSize, long_side: longSide } = config.data;
+  const { dataset, labelMap } = datasetOf(config);
+  const load = loadavg()[0]!;
+  const settings = problemOf('settings', () => {
+    openDevice(settle(config, '', false));
+  });
+  const { split, problems: lists } = await readLists(config, dataset);
+  const outputs = outputsOf(options.out, root, split);
+  const examined = split ? await examine(config, split, labelMap, reporter) : [];
+  const counted = histogram(examined, dataset.classes);
+  const found = [
+    ...settings,
+    ...lists,
+    ...(split ? batchProblems(config, split) : []),
+    ...fileErrors(examined, labelMap),
+    ...duplicates(examined),
+    ...unseenClasses(counted),
+    ...imageWarnings(examined),
+    ...smallImages(examined, cropSize, longSide),
+  ];
+  const tried = await tryTraining(options, split, examined, found);
+  const problems = sorted('problem' in tried ? [...found, tried.problem] : found);
+  const labelled = examined.filter((one) => one.list === 'labelled' && isUsable(one));
+  const picture = await drawSheet(root, labelled, { dataset, labelMap, classes: counted.classes });
+  const errors = problems.filter(({ level }) => level === 'error').length;
+  const result: CheckResult = {
+    ok: errors === 0,
+    errors,
+    warnings: problems.length - errors,
+    problems,
+    lists: { labelled: split?.labelled.length ?? 0, unlabelled: split?.unlabelled.length ?? 0, val: split?.val.length ?? 0 },
+    ...counted,
+    sizes: sizesOf(examined),
+    estimate: 'estimate' in tried ? { ...tried.estimate, load } : null,
+    ...('no' in tried && { no_estimate: tried.no }),
+    picture: picture ? outputs.picture : null,
+    report: outputs.report,
+  };
+  if (picture) writePng(outputs.picture, picture);
+  if (outputs.report !== null) writeFileSync(outputs.report, `${JSON.stringify(result, null, 2)}\n`);
+  return result;
+}
+
+/** The estimate where it was asked for and something can be tried, else why not. */
+async function tryTraining(
+  { config, estimate: wanted, reporter }: CheckOptions,
+  split: Split | undefined,
+  examined: readonly Examined[],
+  problems: readonly CheckProblem[],
+): Promise<Estimated | { no: string }> {
+  if (!wanted) return { no: 'left out, as asked for by --no-estimate' };
+  if (!split) return { no: 'there are no lists to train on' };
+  if (problems.some(({ kind }) => kind === 'settings')) return { no: 'the settings must be mended first' };
+  return estimate(config, usableSplit(split, examined, config.data.holdout), examined, reporter);
+}
