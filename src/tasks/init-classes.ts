@@ -173,10 +173,10 @@ export function decideClasses(maps: LabelMaps, options: { readonly ignore: reado
   const found = options.nameFile === undefined ? undefined : namesIn(options.nameFile, labels, maps);
   if (typeof found === 'string') warnings.push(`${basename(options.nameFile!)} does not name the classes: ${found}`);
   const names = found instanceof Map ? found : new Map<number, string>();
-  const void_ = labels.filter((label) => NO_LABEL.test(names.get(label) ?? ''));
-  for (const label of void_) {
+  const nameless = labels.filter((label) => NO_LABEL.test(names.get(label) ?? ''));
+  for (const label of nameless) {
     ignored.add(label);
-    notes.push(`label ${shownLabel(label, stored)} is ignored: its name is ${names.get(label)}`);
+    notes.push(`${stored === 'numbers' ? 'label' : 'colour'} ${shownLabel(label, stored)} is ignored: its name is ${names.get(label)}`);
   }
   labels = labels.filter((label) => !ignored.has(label));
   if (names.size > 0) notes.push(`${basename(options.nameFile!)} names the classes`);

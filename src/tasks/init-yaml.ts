@@ -7,7 +7,7 @@ import type { Settings } from './init-settings.ts';
 
 /** All that the file says. */
 export interface Written {
-  /** The file itself, and the runs folder, as a user types them. */
+  /** The file itself, as a user types it; the folders of the images and of the lists, absolute. */
   readonly file: string;
   readonly root: string;
   readonly lists: string;
@@ -15,7 +15,7 @@ export interface Written {
   readonly counts: { readonly labelled: number; readonly unlabelled: number; readonly val: number };
   readonly classes: Classes;
   readonly settings: Settings;
-  /** Sizes of the images, and the machine, in words. */
+  /** Sizes of the images and the machine, in words. */
   readonly images: string;
   readonly machine: string;
 }
@@ -61,10 +61,8 @@ function storedLines({ classes, stored, ignored, labelMap }: Classes): string[] 
     ];
   const pairs = Object.entries(labelMap).map(([label, train]) => `${label}: ${train}`);
   if (pairs.length === 0) return ['  # The label maps hold the train labels themselves; 255 is ignored.', '  label_map: null'];
-  return [
-    '  # Number in the label maps -> train label, where they differ; 255 = ignored, null = an error, since it occurs nowhere.',
-    `  label_map: { ${pairs.join(', ')} }`,
-  ];
+  const nulls = Object.values(labelMap).includes(null) ? ', null = an error, since it occurs nowhere' : '';
+  return [`  # Number in the label maps -> train label, where they differ; 255 = ignored${nulls}.`, `  label_map: { ${pairs.join(', ')} }`];
 }
 
 function paletteLines({ classes, stored, palette }: Classes): string[] {
