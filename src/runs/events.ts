@@ -139,9 +139,10 @@ export class EventWriter {
   /**
    * Opens a file to append to, and cuts it so that it tells one story: events beyond `iteration`, from the first of them on,
    * an `end` that was none, and a line cut by a crash go. `iteration` -1 starts anew.
+   * @param evaluated the iteration that the checkpoint was last evaluated at: an evaluation after it will be made again.
    */
-  static open(file: string, iteration: number): EventWriter {
-    const keep = iteration < 0 ? 0 : cutAt(file, iteration);
+  static open(file: string, iteration: number, evaluated = iteration): EventWriter {
+    const keep = iteration < 0 ? 0 : cutAt(file, iteration, evaluated);
     const descriptor = openSync(file, 'a');
     ftruncateSync(descriptor, keep);
     return new EventWriter(descriptor, keep);
@@ -170,8 +171,10 @@ export class EventWriter {
 }
 
 /** Bytes to keep when a run goes on from `iteration`. */
-function cutAt(file: string, iteration: number): number {
+function cutAt(file: string, iteration: number, evaluated: number): number {
   const { lines, end } = readLines(file);
-  const beyond = lines.find(({ event }) => event && (event.iteration > iteration || event.type === 'end'));
+  const isBeyond = (event: LoggedEvent): boolean =>
+    event.iteration > iteration || event.type === 'end' || (event.type === 'eval' && event.iteration > evaluated);
+  const beyond = lines.find(({ event }) => event && isBeyond(event));
   return beyond?.offset ?? end;
 }

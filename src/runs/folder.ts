@@ -152,11 +152,11 @@ export class RunWriter {
     this.checkpoint = this.checkpoint && findWeights(folder, 'latest');
     const from = this.checkpoint?.mark.iteration ?? 0;
     const earlier = this.checkpoint ? readManifest(folder) : undefined;
-    this.#events = EventWriter.open(path.join(folder, EVENTS), this.checkpoint ? from : -1);
+    this.#events = EventWriter.open(path.join(folder, EVENTS), this.checkpoint ? from : -1, this.checkpoint?.mark.values.evaluated);
     const { log } = options.config;
     this.#tensorboard = log.tensorboard
       ? new TensorBoardLog(folder, this.checkpoint && from, (text, iteration) => {
-          this.#events.append({ type: 'warning', iteration, text });
+          writing(folder, () => this.#events.append({ type: 'warning', iteration, text }));
           options.warn?.(text);
         })
       : undefined;
@@ -169,8 +169,9 @@ export class RunWriter {
       ...(options.manifest.iterations !== undefined && { iterations: options.manifest.iterations }),
       sessions: [...(earlier?.sessions ?? []).map(closed), beginSession(options.manifest, from, changed)],
     };
-    replaceJson(path.join(folder, CONFIG), options.config);
+    // In this order: a run that goes on with another configuration must not be one that has finished with it.
     replaceJson(path.join(folder, MANIFEST), this.#manifest);
+    replaceJson(path.join(folder, CONFIG), options.config);
   }
 
   /**
@@ -235,9 +236,9 @@ export class RunWriter {
     } catch (error) {
       if (status !== 'failed') throw error;
     } finally {
+      this.#unlock();
       this.#events.close();
       this.#tensorboard?.close();
-      this.#unlock();
     }
   }
 }

@@ -57,7 +57,7 @@ export function inspectRun(folder: string, config: Config, resume: boolean, allo
     const goesBack = kind === 'latest' && resume && earlierWeights(folder).length > 0;
     if (existsSync(path.join(folder, kind)) && !findWeights(folder, kind) && !goesBack)
       throw new CheckpointError(
-        `${path.join(folder, kind)}: is damaged: a file is missing, or not of the size that its checkpoint.json says; mend it, or remove this folder`,
+        `${path.join(folder, kind)}: is damaged: a file is missing, or not of the size that its checkpoint.json says; mend it, or give another --out`,
       );
   }
   if (!holdsCheckpoint(folder)) return { state: 'new', changed: [] };

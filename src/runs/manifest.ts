@@ -1,7 +1,9 @@
 /** `manifest.json`: what a run was made with, so that its numbers can be made again: versions, machine, lists, seed, command. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
+import { dirname } from 'node:path';
+import { syncPath } from '../formats/files.ts';
 
 /** A list of images as it was read. */
 export interface ListRecord {
@@ -97,12 +99,12 @@ export function beginSession(input: ManifestInput, from: number, changed: Sessio
 /** Writes a JSON file as one: a reader sees the old one or the new one. */
 export function replaceJson(file: string, value: unknown): void {
   const fresh = `${file}.new`;
-  const descriptor = openSync(fresh, 'w');
   try {
-    writeSync(descriptor, `${JSON.stringify(value, null, 2)}\n`);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+    writeFileSync(fresh, `${JSON.stringify(value, null, 2)}\n`, { flush: true });
+    renameSync(fresh, file);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    throw error;
   }
-  renameSync(fresh, file);
+  syncPath(dirname(file));
 }

@@ -113,12 +113,12 @@ export interface PassedOver {
  * @throws CheckpointError if there are checkpoints and none is sound
  */
 export function soundCheckpoint(run: string): { readonly passedOver: readonly PassedOver[] } {
-  const { present } = places(run, 'latest');
+  const { present, fresh, old } = places(run, 'latest');
   const passedOver: PassedOver[] = [];
-  const latest = findWeights(run, 'latest');
-  if (!latest && existsSync(present))
-    passedOver.push({ folder: present, reason: 'a file is missing, or not of the size that its checkpoint.json says' });
-  const candidates = [...(latest ? [latest] : []), ...earlierWeights(run)];
+  if (existsSync(present) && !openWeights(present))
+    passedOver.push({ folder: present, reason: `${present}: a file is missing, or not of the size that its ${MARK} says` });
+  // After a crash the one before may still lie beside the last one.
+  const candidates = [...[present, fresh, old].flatMap((folder) => openWeights(folder) ?? []), ...earlierWeights(run)];
   for (const weights of candidates) {
     try {
       verifyWeights(weights);
@@ -127,12 +127,12 @@ export function soundCheckpoint(run: string): { readonly passedOver: readonly Pa
       continue;
     }
     for (const { folder } of passedOver) setAside(folder);
-    if (weights !== latest) renameSync(weights.folder, present);
+    if (weights.folder !== present) renameSync(weights.folder, present);
     return { passedOver };
   }
   if (passedOver.length === 0) return { passedOver };
   const told = passedOver.map(({ folder, reason }) => `  ${folder}: ${reason}`).join('\n');
-  throw new CheckpointError(`${run}: no checkpoint to go on from is whole; mend one, or remove these folders to begin anew\n${told}`);
+  throw new CheckpointError(`${run}: no checkpoint to go on from is whole; mend one, or begin anew with another --out\n${told}`);
 }
 
 function setAside(folder: string): void {

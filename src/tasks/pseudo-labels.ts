@@ -12,9 +12,11 @@ import { selectionOf } from '../methods/index.ts';
 import { weightsFiles } from '../runs/folder.ts';
 import { replaceJson } from '../runs/manifest.ts';
 import { writeIndexPng } from '../runs/pictures.ts';
-import { findWeights } from '../runs/weights.ts';
+import { findWeights, verifyWeights } from '../runs/weights.ts';
+import { writing } from '../runs/writing.ts';
 import type { WeightsKind } from '../runs/events.ts';
 import { labelImage, predictImage } from '../train/evaluate.ts';
+import { collapsed } from '../train/watch.ts';
 import { openNetwork } from '../train/weights.ts';
 import type { DeepLabV3Plus } from '../models/index.ts';
 import type { Session } from './phase.ts';
@@ -47,6 +49,7 @@ export class PseudoLabels {
     const { run, device } = this.#session;
     const found = findWeights(run.path, kind);
     if (!found) throw new CheckpointError(`${join(run.path, kind)}: is missing; self-training cannot go on without it`);
+    verifyWeights(found, [weightsFiles.student]);
     return openNetwork(join(found.folder, weightsFiles.student)).network.to(device);
   }
 
@@ -75,7 +78,8 @@ export class PseudoLabels {
    * @returns undefined when it was interrupted.
    */
   async of(samples: readonly Sample[]): Promise<Sample[] | undefined> {
-    const { config, dataset, device } = this.#session;
+    const { config, dataset, device, reporter } = this.#session;
+    const counts = new Float64Array(256);
     const missing = samples.filter((sample) => !existsSync(this.#fileOf(sample)));
     if (missing.length > 0) {
       const network = this.#open('labeller');
@@ -84,9 +88,12 @@ export class PseudoLabels {
         const whole = await this.#each(missing, 'labels', (sample, image, size) => {
           const file = this.#fileOf(sample);
           mkdirSync(dirname(file), { recursive: true });
-          writeIndexPng(file, labelImage(network, image, size, select, device), dataset.palette);
+          const labels = labelImage(network, image, size, select, device);
+          for (const label of labels.data) counts[label]!++;
+          writing(this.#session.run.path, () => writeIndexPng(file, labels, dataset.palette));
         });
         if (!whole) return undefined;
+        for (const text of doubtsOf(counts.subarray(0, dataset.classes.length), dataset.classes)) reporter.warning(text);
       } finally {
         network.free();
       }
@@ -124,13 +131,24 @@ export class PseudoLabels {
       });
       if (whole) {
         mkdirSync(this.#folder, { recursive: true });
-        replaceJson(file, values);
+        writing(run.path, () => replaceJson(file, values));
       }
       return whole;
     } finally {
       for (const network of networks) network.free();
     }
   }
+}
+
+/** What is wrong with pseudo-labels that have so many pixels of each class. */
+function doubtsOf(counts: Float64Array, classes: readonly string[]): string[] {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  const alone = classes.find((_, k) => counts[k]! >= collapsed * all);
+  if (all > 0 && alone !== undefined) return [`pseudo-labels have collapsed: all but a thousandth of their pixels are labelled ${alone}`];
+  const never = classes.filter((_, k) => counts[k] === 0);
+  return never.length > 0
+    ? [`no pseudo-label is ${never.join(', ')}: unlabelled images teach nothing about ${never.length === 1 ? 'it' : 'them'}`]
+    : [];
 }
 
 function readReliability(file: string): Readonly<Record<string, number>> {

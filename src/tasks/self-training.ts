@@ -10,7 +10,7 @@ import { random } from '../base/random.ts';
 import type { Sample } from '../data/types.ts';
 import type { Round } from '../methods/index.ts';
 import { weightsFiles } from '../runs/folder.ts';
-import { findWeights } from '../runs/weights.ts';
+import { findWeights, verifyWeights } from '../runs/weights.ts';
 import { noRecord, saveStudent } from '../train/checkpoint.ts';
 import { learnPhase, lengthOf, type Phase, type Plan, type Session } from './phase.ts';
 import { PseudoLabels } from './pseudo-labels.ts';
@@ -111,6 +111,7 @@ function keepLabeller({ run, progress }: Session, phase: Phase): void {
     throw new CheckpointError(
       `${join(run.path, best ? 'labeller' : 'best')}: is missing; self-training cannot go on after round ${round} without it`,
     );
+  verifyWeights(best, [weightsFiles.student]);
   run.writeWeights('labeller', { iteration: progress.done, values: { ...best.mark.values, round } }, (folder) =>
     copyFileSync(join(best.folder, weightsFiles.student), join(folder, weightsFiles.student)),
   );

@@ -5,6 +5,7 @@ import { ConfigError } from '../base/errors.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { methods } from '../methods/index.ts';
 import { RunFolder, RunWriter } from '../runs/folder.ts';
+import { isWithin } from '../runs/compare.ts';
 import { type Inspection, inspectRun } from '../runs/inspect.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
@@ -92,6 +93,10 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     throw error;
   }
   const progress = run.checkpoint ? progressOf(run.checkpoint) : noProgress();
+  if (changed.some(({ key }) => changesYardstick(key)) && !Number.isNaN(progress.student.best)) {
+    for (const who of ['student', 'teacher'] as const) Object.assign(progress[who], { best: Number.NaN, by: Number.NaN });
+    reporter.warning('what the best is chosen by has changed: best/ and teacher-best/ are replaced at the next evaluation');
+  }
   for (const { folder, reason } of run.passedOver)
     reporter.warning(`${reason}; it is kept as ${folder}.damaged, and the run goes on from iteration ${progress.done}`);
   const session: Session = { ...plan, run, prepared, progress, hooks, reporter, ...(signal && { signal }) };
@@ -104,8 +109,14 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   }
 }
 
+/** Whether scores from before a change of this key cannot be compared with those after it. */
+const changesYardstick = (key: string): boolean => key === 'seed' || isWithin(key, 'data') || isWithin(key, 'eval');
+
 /** What decides where a round of self-training ends: with another value what the rounds before have kept would not fit. */
-const lengthKeys = ['method', 'data.split', 'train.iterations', 'train.epochs', 'train.batch_size'];
+const lengthKeys = [
+  ...['method', 'seed', 'data.dataset', 'data.split', 'data.holdout'],
+  ...['train.iterations', 'train.epochs', 'train.batch_size', 'train.accumulate'],
+];
 
 /** @throws ConfigError for a change that a method of several rounds cannot go on with. */
 function checkRounds(method: string, changed: Inspection['changed']): void {

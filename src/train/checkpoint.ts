@@ -39,7 +39,7 @@ export const noProgress = (): Progress => ({
 function valuesOf({ evaluated, skipped, student, teacher }: Progress): { [name: string]: number } {
   const scores = {
     ...{ student_last: student.last, student_best: student.best, teacher_last: teacher.last, teacher_best: teacher.best },
-    ...(student.by !== student.best && { student_by: student.by, teacher_by: teacher.by }),
+    ...((student.by !== student.best || teacher.by !== teacher.best) && { student_by: student.by, teacher_by: teacher.by }),
   };
   return {
     evaluated,

@@ -39,8 +39,12 @@ describe('the watch on pseudo-labels', () => {
   it('says at an evaluation which classes were never kept since the last one, and not the same again', () => {
     expect(said([...times(20, all), evaluation])).toEqual([]);
     expect(said([...times(19, two), evaluation])).toEqual([]);
+    // Short epochs add up.
+    expect(said([...times(12, two), evaluation, ...times(12, two), evaluation])).toEqual([
+      'no pseudo-label of pole was kept in the last 24 batches looked at: unlabelled images teach nothing about it yet',
+    ]);
     expect(said([...times(20, two), evaluation, ...times(20, two), evaluation])).toEqual([
-      'no pseudo-label of pole was kept since the last evaluation (20 batches looked at): unlabelled images teach nothing about it yet',
+      'no pseudo-label of pole was kept in the last 20 batches looked at: unlabelled images teach nothing about it yet',
     ]);
     const labelledButNotKept = train({ road: 0.8, car: 0.1, pole: 0.1 }, { road: 0.9, car: 0, pole: 0 });
     expect(said([...times(20, labelledButNotKept), evaluation])).toEqual([

@@ -8,7 +8,7 @@ import type { RunEvent, TrainEvent } from '../runs/events.ts';
 /** Batches looked at before anything is said, and over which shares are averaged. */
 const few = 20;
 /** From this share of one class on, pseudo-labels have collapsed ... */
-const collapsed = 0.999;
+export const collapsed = 0.999;
 /** ... and below this one they have recovered. */
 const recovered = 0.99;
 
@@ -18,7 +18,7 @@ export class PseudoLabelWatch {
   readonly #classes: readonly string[];
   #recent: Shares[] = [];
   #isCollapsed = false;
-  /** Batches since the last evaluation, and the classes of which one kept a pixel. */
+  /** Batches since the evaluation at which enough had been seen, and the classes of which one kept a pixel. */
   #batches = 0;
   #kept = new Set<string>();
   #told = '';
@@ -48,15 +48,15 @@ export class PseudoLabelWatch {
   }
 
   #seeEvaluation(): string | undefined {
-    const never = this.#classes.filter((name) => !this.#kept.has(name));
     const batches = this.#batches;
+    if (batches < few) return undefined;
+    const never = this.#classes.filter((name) => !this.#kept.has(name));
     this.#batches = 0;
     this.#kept = new Set();
-    if (batches < few) return undefined;
     const told = never.join(', ');
     const isNews = told !== this.#told;
     this.#told = told;
     if (never.length === 0 || !isNews) return undefined;
-    return `no pseudo-label of ${told} was kept since the last evaluation (${batches} batches looked at): unlabelled images teach nothing about ${never.length === 1 ? 'it' : 'them'} yet`;
+    return `no pseudo-label of ${told} was kept in the last ${batches} batches looked at: unlabelled images teach nothing about ${never.length === 1 ? 'it' : 'them'} yet`;
   }
 }

@@ -4,9 +4,14 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { RunFolder } from '../../src/runs/folder.ts';
 
-/** The bytes of a run's last weights. */
+/** The bytes of a run's last and best weights. */
 const bytesOf = (run: string): Record<string, Buffer> =>
-  Object.fromEntries(['student', 'teacher', 'optimiser'].map((who) => [who, readFileSync(join(run, `latest/${who}.safetensors`))]));
+  Object.fromEntries(
+    ['latest/student', 'latest/teacher', 'latest/optimiser', 'best/student', 'teacher-best/teacher'].map((name) => [
+      name,
+      readFileSync(join(run, `${name}.safetensors`)),
+    ]),
+  );
 
 const timeFields = ['time', 'seconds', 'iterations_per_s', 'images_per_s'];
 
