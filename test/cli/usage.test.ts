@@ -11,7 +11,7 @@ describe('help', () => {
   it('lists every command and ends with 0', async () => {
     const { code, stdout, stderr } = await dssn(['--help']);
     expect([code, stderr]).toEqual([0, '']);
-    for (const command of ['quickstart', 'init', 'check', 'train', 'evaluate', 'predict', 'convert', 'doctor', 'bench'])
+    for (const command of ['quickstart', 'init', 'check', 'train', 'evaluate', 'predict', 'runs', 'convert', 'doctor', 'bench'])
       expect(stdout).toContain(`\n  ${command} `);
   });
 
@@ -19,10 +19,11 @@ describe('help', () => {
     ['quickstart', ['--out', '--seed', '--json']],
     ['check', ['--config', '--set', '--out', '--no-estimate', '--json']],
     ['init', ['--masks', '--out', '--val', '--seed', '--ignore', '--force', '--json']],
-    ['train', ['--config', '--set', '--out', '--resume', '--json']],
+    ['train', ['--config', '--set', '--out', '--resume', '--seeds', '--allow-config-change', '--json']],
     ['evaluate', ['--run', '--checkpoint', '--config', '--set', '--weights', '--tta', '--device', '--data', '--list', '--json']],
     ['convert', ['--force', '--json']],
     ['predict', ['--run', '--checkpoint', '--config', '--set', '--weights', '--out', '--device', '--json']],
+    ['runs', ['--per-class', '--sort', '--json']],
     ['doctor', ['--json']],
     ['bench step', ['--backbone', '--nclass', '--crop', '--batch', '--threads', '--bf16', '--iters', '--set', '--json']],
     ['bench loader', ['--crop', '--workers', '--seconds', '--json']],

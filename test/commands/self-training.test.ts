@@ -170,7 +170,7 @@ describe('method stpp', () => {
     await trainIn(run, 'st');
     const stray = join(run, 'pseudo-labels/images/stray.png');
     writeFileSync(stray, '');
-    for (const kind of ['latest', 'best', 'teacher-best', 'labeller']) rmSync(join(run, kind), { recursive: true });
+    for (const kind of ['latest', 'best', 'teacher-best', 'labeller', 'earlier']) rmSync(join(run, kind), { recursive: true });
     await trainIn(run, 'st');
     expect(existsSync(stray)).toBe(false);
   });
