@@ -92,7 +92,7 @@ export async function estimateTraining(setup: MeasureSetup, reporter: Reporter, 
   reporter.note('trying training steps ...');
   let begun = false;
   const onStep = (iteration: number, of: number): void => {
-    if (!begun) reporter.start(of, 'training steps', { unit: 'step' });
+    if (!begun) reporter.start(of, 'training steps', { unit: 'step', done: iteration });
     begun = true;
     reporter.update({ iteration });
   };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256Of } from '../../src/formats/files.ts';
 import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
 import { DeepLabV3Plus } from '../../src/models/index.ts';
 import { saveNetwork } from '../../src/train/weights.ts';
@@ -195,7 +196,10 @@ function runWith(name: string, file: string, honest: boolean): string {
     else if (part.endsWith('.safetensors')) linkSync(join(run, part), join(copy, part));
     else cpSync(join(run, part), join(copy, part));
   }
-  const edit = (part: string, change: (json: { files: Record<string, number>; status: string }) => void): void => {
+  const edit = (
+    part: string,
+    change: (json: { files: Record<string, number>; sha256: Record<string, string>; status: string }) => void,
+  ): void => {
     const json = JSON.parse(readFileSync(join(copy, part), 'utf8'));
     change(json);
     writeFileSync(join(copy, part), JSON.stringify(json));
@@ -204,8 +208,9 @@ function runWith(name: string, file: string, honest: boolean): string {
     manifest.status = 'interrupted';
   });
   if (honest)
-    edit('latest/checkpoint.json', ({ files }) => {
+    edit('latest/checkpoint.json', ({ files, sha256 }) => {
       files['student.safetensors'] = statSync(file).size;
+      sha256['student.safetensors'] = sha256Of(file);
     });
   return copy;
 }
