@@ -152,7 +152,10 @@ describe('runs of earlier versions', { timeout: patience }, () => {
       return dssn('train', '--config', configOf('pascal'), '--out', run, '--resume', ...sets);
     };
     const other = await again();
-    expect([other.code, other.stderr]).toEqual([2, expect.stringMatching(/ {2}eval\.mode: "center_crop" in the run, "original" now\n$/)]);
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      expect.stringMatching(/ {2}eval\.mode: "center_crop" in the run, "original" now\nallow it with --allow-config-change eval\.mode, /),
+    ]);
     expect((await again('eval.mode=center_crop')).code).toBe(0);
   });
 });
