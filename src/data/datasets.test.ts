@@ -140,7 +140,11 @@ describe('coco', () => {
     const labelled = new Set(lists.labelled.map(({ image }) => image));
     expect(labelled.size).toBe(2);
     expect(lists.unlabelled.map(({ image }) => image)).toEqual(images.filter((image) => !labelled.has(image)).sort());
-    expect(lists.unlabelled[0]).toEqual({ id: lists.unlabelled[0]!.image.replace('.jpg', ''), image: lists.unlabelled[0]!.image });
+    expect(lists.unlabelled[0]).toEqual({
+      id: lists.unlabelled[0]!.image.replace('.jpg', ''),
+      image: lists.unlabelled[0]!.image,
+      asStored: true,
+    });
     expect([lists.listed, lists.files.unlabelled]).toEqual([true, join(folder, 'train2017')]);
     expect(loadSplit(coco, folder, '1_512', { labelledOnly: true }).unlabelled).toEqual([]);
     await checkFiles(folder, [...lists.labelled, ...lists.val]);

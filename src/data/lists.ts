@@ -117,7 +117,7 @@ function findSplit(datasetName: string, root: string, split: string): Place {
 }
 
 /** What of a configuration's dataset decides where its lists are. */
-type Lists = Pick<Dataset, 'name' | 'unlabelledImages'>;
+type Lists = Pick<Dataset, 'name' | 'unlabelledImages' | 'asStored'>;
 
 /** The images of a folder in the order of their names' characters, whatever order the disk gives. What is hidden is left out. */
 function listFolder(folder: string, { folder: name, ending }: NonNullable<Lists['unlabelledImages']>): Sample[] {
@@ -183,7 +183,9 @@ export function loadSplit(dataset: Lists, root: string, split: string, options: 
   const files = { labelled: join(folder, 'labeled.txt'), val: join(shared, 'val.txt') };
   const labelled = readLabelledList(files.labelled);
   const rest = options.labelledOnly ? undefined : unlabelledOf(place, labelled, dataset, root);
-  const lists = { labelled, unlabelled: rest?.samples ?? [], val: readLabelledList(files.val) };
+  const seen = (samples: readonly Sample[]): readonly Sample[] =>
+    dataset.asStored ? samples.map((sample): Sample => ({ ...sample, asStored: true })) : samples;
+  const lists = { labelled: seen(labelled), unlabelled: seen(rest?.samples ?? []), val: seen(readLabelledList(files.val)) };
   checkDisjoint(folder, lists);
   return { ...lists, files: rest ? { ...files, unlabelled: rest.file } : files, listed: rest?.listed ?? false };
 }

@@ -10,6 +10,8 @@ export interface Sample {
   readonly pseudo?: true;
   /** 256 entries: stored label -> train label of this mask, where it is not stored as the dataset's other masks are. */
   readonly labelTable?: Uint8Array;
+  /** The image is read as it is stored, whatever turn it notes (EXIF orientation). */
+  readonly asStored?: true;
 }
 
 /** An 8-bit RGB image: `data` holds height x width x 3 bytes, interleaved R, G, B. */

@@ -1,5 +1,5 @@
 /** `dssn check`: everything that a training would stumble over, told at once, before it begins. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import { CheckpointError, ConfigError, DataError, messageOf } from '../base/errors.ts';
@@ -11,6 +11,7 @@ import { findLabels } from '../data/other-labels.ts';
 import type { Sample } from '../data/types.ts';
 import { methods } from '../methods/index.ts';
 import { writePng } from '../runs/pictures.ts';
+import { stemOf } from '../train/pretrained.ts';
 import { type Estimated, estimateTraining } from './check-estimate.ts';
 import {
   duplicates,
@@ -25,8 +26,10 @@ import {
 } from './check-problems.ts';
 import { drawSheet } from './check-sheet.ts';
 import type { CheckOptions, CheckProblem, CheckResult, ListName } from './check-types.ts';
+import { checkHoldout } from './holdout.ts';
 import { stagesOf } from './phase.ts';
 import { phasesOf, planOf } from './plan.ts';
+import { isBelow, realPlace } from './real-path.ts';
 import { settle } from './settle.ts';
 import { datasetOf, openDevice } from './shared.ts';
 import type { Reporter } from './types.ts';
@@ -79,16 +82,17 @@ async function examine(config: Config, split: Split, labelMap: LabelTable, repor
   return order.map((one, i) => ({ ...one, ...found[i]! }));
 }
 
-/** The split without the samples that cannot be used, and with as many labelled ones as learn: `holdout` of them do not. */
-function usableSplit(split: Split, examined: readonly Examined[], holdout: number): Split {
+/** The split without the samples that cannot be used. */
+function usableSplit(split: Split, examined: readonly Examined[]): Split {
   const of = (list: ListName): Sample[] => examined.filter((one) => one.list === list && isUsable(one)).map(({ sample }) => sample);
-  return { ...split, labelled: of('labelled').slice(holdout), unlabelled: of('unlabelled'), val: of('val') };
+  return { ...split, labelled: of('labelled'), unlabelled: of('unlabelled'), val: of('val') };
 }
 
-/** Whether the lists fill a batch of each part of a run. */
+/** Whether the lists, without what is held out, fill a batch of each part of a run. */
 const batchProblems = (config: Config, split: Split): CheckProblem[] =>
   problemOf('too_few_images', () => {
-    const plan = planOf(config, split, 'cpu');
+    checkHoldout(config.data.holdout, split.labelled.length);
+    const plan = planOf(config, { ...split, labelled: split.labelled.slice(config.data.holdout) }, 'cpu');
     stagesOf(plan, phasesOf(plan)[0]!);
   });
 
@@ -111,7 +115,8 @@ async function estimate(
     }, 0);
   const start = Math.max(0, Math.floor((val.length - MIDDLING) / 2));
   const middling = val.slice(start, start + MIDDLING).map(({ sample }) => sample);
-  const setup = { config, split, middling, largest: val.at(-1)!.sample, decodedBytes };
+  const learnt = { ...split, labelled: split.labelled.slice(config.data.holdout) };
+  const setup = { config, split: learnt, middling, largest: val.at(-1)!.sample, decodedBytes };
   return estimateTraining(setup, reporter);
 }
 
@@ -120,14 +125,37 @@ interface Outputs {
   readonly report: string | null;
 }
 
-/** Where --out leads, its folder made. @throws ConfigError where it would write over a file of the lists, or nothing can be written. */
+/** Whether a file is a report that a check wrote. */
+function isReport(file: string): boolean {
+  try {
+    const report: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    return typeof report === 'object' && report !== null && ['problems', 'lists', 'estimate', 'picture'].every((key) => key in report);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Where --out leads, its folder made.
+ * @throws ConfigError where it would write over what no check wrote: a file of the data, a picture among them, a report of something
+ *   else; or where nothing can be written
+ */
 function outputsOf(out: string, root: string, split: Split | undefined): Outputs {
   const single = extname(out).toLowerCase() === '.png';
   const outputs = single ? { picture: out, report: null } : { picture: join(out, 'labels.png'), report: join(out, 'check.json') };
+  const refuse = (file: string, why: string): never => {
+    throw new ConfigError(`--out ${file}: ${why}; give another`);
+  };
   const files = LISTS.flatMap((list) => split?.[list] ?? []).flatMap(({ image, mask }) => (mask === undefined ? [image] : [image, mask]));
-  const read = new Set(files.map((file) => resolve(root, file)));
-  if (read.has(resolve(outputs.picture)))
-    throw new ConfigError(`--out ${outputs.picture}: is a file of the data and would be written over`);
+  const read = new Set(files.map((file) => realPlace(resolve(root, file))));
+  const { picture, report } = outputs;
+  if (read.has(realPlace(picture))) refuse(picture, 'is a file of the data and would be written over');
+  for (const file of [picture, ...(report === null ? [] : [report])])
+    if (existsSync(file) && !statSync(file).isFile()) refuse(file, 'is there and is no file');
+  if (report === null && existsSync(picture) && isBelow(realPlace(picture), realPlace(root)))
+    refuse(picture, 'is there already, among the data');
+  if (report !== null && existsSync(report) && !isReport(report)) refuse(report, 'is there and was not written by a check');
+  if (report !== null && !existsSync(report) && existsSync(picture)) refuse(picture, 'is there and was not written by a check');
   try {
     mkdirSync(dirname(outputs.picture), { recursive: true });
   } catch (cause) {
@@ -143,7 +171,7 @@ const sorted = (problems: readonly CheckProblem[]): CheckProblem[] => [
 ];
 
 /**
- * Checks a configuration and its data. Nothing below the data root is changed.
+ * Checks a configuration and its data. No file of the data is changed.
  * @throws ConfigError for a wrong configuration, and where `out` would write over a file of the data.
  */
 export async function check(options: CheckOptions): Promise<CheckResult> {
@@ -152,7 +180,9 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
   const { dataset, labelMap } = datasetOf(config);
   const load = loadavg()[0]!;
   const settings = problemOf('settings', () => {
-    openDevice(settle(config, '', false));
+    const { pretrained } = settle(config, '', false);
+    if (pretrained !== null) stemOf(pretrained);
+    openDevice(config);
   });
   const { split, problems: lists } = await readLists(config, dataset);
   const outputs = outputsOf(options.out, root, split);
@@ -201,5 +231,5 @@ async function tryTraining(
   if (!wanted) return { no: 'left out, as asked for by --no-estimate' };
   if (!split) return { no: 'there are no lists to train on' };
   if (problems.some(({ kind }) => kind === 'settings')) return { no: 'the settings must be mended first' };
-  return estimate(config, usableSplit(split, examined, config.data.holdout), examined, reporter);
+  return estimate(config, usableSplit(split, examined), examined, reporter);
 }

@@ -19,6 +19,14 @@ async function classesOf(root: string, samples: readonly Sample[], labelMap: Lab
   return present;
 }
 
+/** @throws ConfigError where nothing would be left to learn from. */
+export function checkHoldout(holdout: number, labelled: number): void {
+  if (holdout > 0 && holdout >= labelled)
+    throw new ConfigError(
+      `data.holdout: ${holdout} of ${labelled} labelled images would leave none to learn from; allowed: at most ${labelled - 1}`,
+    );
+}
+
 /**
  * Divides the labelled images: `data.holdout` of them, drawn from the seed so that every class is on both sides where that can be
  * done, are held out.
@@ -31,10 +39,7 @@ export async function holdOut(
   labelMap: LabelTable,
 ): Promise<{ readonly labelled: Sample[]; readonly heldOut: Sample[] }> {
   if (data.holdout === 0) return { labelled: [...labelled], heldOut: [] };
-  if (data.holdout >= labelled.length)
-    throw new ConfigError(
-      `data.holdout: ${data.holdout} of ${labelled.length} labelled images would leave none to learn from; allowed: at most ${labelled.length - 1}`,
-    );
+  checkHoldout(data.holdout, labelled.length);
   const { isVal } = drawValidation(await classesOf(data.root, labelled, labelMap), classes, seed, data.holdout);
   return { labelled: labelled.filter((_, i) => !isVal[i]), heldOut: labelled.filter((_, i) => isVal[i]) };
 }

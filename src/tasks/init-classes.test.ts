@@ -69,6 +69,39 @@ describe('decideClasses', () => {
     expect(decided(given, ignore)).toMatchObject({ names, labelMap, ignored });
   });
 
+  it('refuses masks of two kinds, and doubts a 255 that is much of the pixels', () => {
+    const two = maps(equal(0, 1, 255), { present: [[0, 1], [0, 255], [0]] });
+    expect(() => decided(two)).toThrow(/^1 label maps hold 0 and 1, 1 hold 0 and 255, and none all three: masks of two kinds/);
+    // A border that is ignored stands beside the foreground.
+    expect(
+      decided(
+        maps(each([0, 1000], [1, 1000], [255, 20]), {
+          present: [
+            [0, 1, 255],
+            [0, 1],
+          ],
+        }),
+      ).warnings,
+    ).toEqual([]);
+    expect(decided(two, ['255'])).toMatchObject({ ignored: [255], warnings: [] });
+    expect(decided(maps(equal(0, 128, 255), { present: [[0, 128, 255]] })).warnings).toEqual([
+      'label 255, which is ignored, has 33 % of the pixels; if it is a class, write it as another number',
+    ]);
+  });
+
+  it('doubts names that may count from 1, and takes the first of equal colours of a palette', () => {
+    expect(decided(maps(equal(1, 2, 3)), [], 'a\nb\nc\nd\n')).toMatchObject({
+      names: ['b', 'c', 'd'],
+      warnings: [expect.stringMatching(/^classes\.txt has more names than there are labels, and no label is 0/)],
+    });
+    const palette = [
+      [0, 0, 0],
+      [200, 0, 0],
+      [0, 0, 0],
+    ] as const;
+    expect(decided(maps(equal(0, 1), { palette }), [], 'background,0,0,0\ncar,200,0,0\n').names).toEqual(['background', 'car']);
+  });
+
   it('orders colours by their pixels, and doubts black and rare ones', () => {
     const { classes, warnings } = decideClasses(maps(each([0, 50], [0xff0000, 90_000], [0x00ff00, 200_000], [0x0000ff, 3]), colours), {
       ignore: [],

@@ -13,6 +13,8 @@ const BLACK = 0x000000;
 const NO_LABEL = /^(?:void|ignored?|unlabell?ed|unknown)$/i;
 /** Colours of fewer pixels than this share are worth a word: they may be soft edges. */
 const RARE = 1e-4;
+/** Share of the pixels from which a label that is ignored by custom is worth a word. */
+const MUCH = 0.1;
 
 export interface ClassInfo {
   readonly name: string;
@@ -92,8 +94,10 @@ function namesIn(file: string, labels: readonly number[], maps: LabelMaps): Map<
   const [numbers, n] = [maps.stored === 'numbers', labels.length];
   if (lines.length === 0) return 'it is empty';
   if (lines.every(({ colour }) => colour !== undefined)) {
-    // A palette says which number a colour is.
-    const labelOf = numbers ? new Map((maps.palette ?? []).map((colour, label) => [colourKey(colour), label])) : undefined;
+    // A palette says which number a colour is; of several with one colour, as black at the end, the first.
+    const labelOf = numbers
+      ? new Map((maps.palette ?? []).map((colour, label) => [colourKey(colour), label] as const).reverse())
+      : undefined;
     if (numbers && maps.palette === undefined) return takeInOrder(lines, labels, numbers);
     const found = lines.flatMap(({ name, colour }) => {
       const label = labelOf ? labelOf.get(colour!) : colour!;
@@ -170,6 +174,7 @@ export function decideClasses(maps: LabelMaps, options: { readonly ignore: reado
     notes.push(`label ${MASK_LABEL} is ignored, as is the custom: such pixels have no label`);
   }
   let labels = inOrder(maps, ignored);
+  if (stored === 'numbers' && ignored.has(MASK_LABEL) && !told.includes(MASK_LABEL)) warnings.push(...checkMaskLabel(maps));
   const found = options.nameFile === undefined ? undefined : namesIn(options.nameFile, labels, maps);
   if (typeof found === 'string') warnings.push(`${basename(options.nameFile!)} does not name the classes: ${found}`);
   const names = found instanceof Map ? found : new Map<number, string>();
@@ -180,6 +185,10 @@ export function decideClasses(maps: LabelMaps, options: { readonly ignore: reado
   }
   labels = labels.filter((label) => !ignored.has(label));
   if (names.size > 0) notes.push(`${basename(options.nameFile!)} names the classes`);
+  if (names.size > labels.length + nameless.length && stored === 'numbers' && !counts.has(0))
+    warnings.push(
+      `${basename(options.nameFile!)} has more names than there are labels, and no label is 0: its first line names label 0; look whether it should be 1`,
+    );
   checkCount(labels, [...ignored], stored);
   const mask = isMask(labels, maps);
   if (mask)
@@ -197,6 +206,27 @@ export function decideClasses(maps: LabelMaps, options: { readonly ignore: reado
     notes,
     warnings,
   };
+}
+
+/**
+ * Looks whether 255, which is ignored by custom, may be a foreground.
+ * @throws DataError where some label maps are of 0 and 1 and others of 0 and 255: masks of two kinds.
+ */
+function checkMaskLabel({ counts, present }: LabelMaps): string[] {
+  const holds = (label: number): number => present.filter((labels) => labels.includes(label)).length;
+  const binary = [...counts.keys()].every((label) => label === 0 || label === 1 || label === MASK_LABEL);
+  const both = present.filter((labels) => labels.includes(1) && labels.includes(MASK_LABEL)).length;
+  if (binary && both === 0 && holds(1) > 0 && holds(MASK_LABEL) > 0)
+    throw new DataError(
+      `${holds(1)} label maps hold 0 and 1, ${holds(MASK_LABEL)} hold 0 and ${MASK_LABEL}, and none all three: masks of two kinds; write them all in one, or say --ignore ${MASK_LABEL} where it means no label`,
+    );
+  const all = [...counts.values()].reduce((sum, { pixels }) => sum + pixels, 0);
+  const share = counts.get(MASK_LABEL)!.pixels / all;
+  return share > MUCH
+    ? [
+        `label ${MASK_LABEL}, which is ignored, has ${Math.round(100 * share)} % of the pixels; if it is a class, write it as another number`,
+      ]
+    : [];
 }
 
 function checkCount(labels: readonly number[], ignored: readonly number[], stored: LabelMaps['stored']): void {

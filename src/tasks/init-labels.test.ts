@@ -60,6 +60,13 @@ describe('readLabelMaps', () => {
     ]);
     const mixed = await read(coloured(bands([0, 1]), other), grey(bands([0])));
     expect([mixed.stored, mixed.how, mixed.present]).toEqual(['colours', 'RGB colours in 1 of 2', [[0, 0xc80000], [0]]]);
+    expect(mixed.doubt).toMatch(
+      /^1 label maps hold grey levels \(such as 1\.png\), 1 RGB colours \(such as 0\.png\): all are read by their colours/,
+    );
+    expect(differ.doubt).toBeUndefined();
+    await expect(read(indexed(bands([0, 1]), first), indexed(bands([1, 0]), other), grey(bands([0, 1])))).rejects.toThrow(
+      /^label maps of two kinds: 1 hold grey levels \(such as 2\.png\), 2 palettes that differ from file to file/,
+    );
   });
 
   it('knows soft edges when it sees them', async () => {

@@ -32,6 +32,8 @@ export interface LabelMaps {
   readonly counts: ReadonlyMap<number, Count>;
   /** The stored labels of each label map, in their order. */
   readonly present: readonly (readonly number[])[];
+  /** What to look at, where they are of two kinds. */
+  readonly doubt?: string;
 }
 
 /** Calls `work` for each item, a few at once; the results keep the order. The first error ends it. */
@@ -63,9 +65,25 @@ function storageOf(storages: readonly Storage[]): Pick<LabelMaps, 'stored' | 'ho
   if (colours > 0)
     return { stored: 'colours', how: colours === storages.length ? 'RGB colours' : `RGB colours in ${colours} of ${storages.length}` };
   if (palettes.length === 0) return { stored: 'numbers', how: 'grey levels' };
-  if (!agree(palettes) && grey === 0) return { stored: 'colours', how: 'palettes that differ from file to file, so by their colours' };
+  if (!agree(palettes)) return { stored: 'colours', how: 'palettes that differ from file to file, so by their colours' };
   const palette = palettes.reduce((a, b) => (b.length > a.length ? b : a));
   return { stored: 'numbers', how: grey === 0 ? 'palette numbers' : 'palette numbers and grey levels', palette };
+}
+
+/**
+ * What is doubtful about label maps of two kinds: grey ones beside coloured ones may be the same colours, made smaller by a tool, or numbers.
+ * @throws DataError where palettes that disagree stand beside grey levels, so that neither numbers nor colours mean anything
+ */
+function doubtOfKinds(masks: readonly string[], storages: readonly Storage[]): string | undefined {
+  const palettes = storages.flatMap((storage) => (storage.kind === 'palette' ? [storage.palette] : []));
+  const of = (kind: Storage['kind']): string[] => masks.filter((_, i) => storages[i]!.kind === kind);
+  const [grey, colours, indexed] = [of('grey'), of('colours'), of('palette')];
+  if (grey.length > 0 && colours.length === 0 && !agree(palettes))
+    throw new DataError(
+      `label maps of two kinds: ${grey.length} hold grey levels (such as ${grey[0]}), ${indexed.length} palettes that differ from file to file (such as ${indexed[0]}); allowed: all numbers, or all colours`,
+    );
+  if (grey.length === 0 || colours.length === 0) return undefined;
+  return `${grey.length} label maps hold grey levels (such as ${grey[0]}), ${colours.length} RGB colours (such as ${colours[0]}): all are read by their colours; look whether the grey ones hold numbers`;
 }
 
 /** Pixels of each number. */
@@ -108,13 +126,14 @@ export async function readLabelMaps(
   reporter: Reporter,
 ): Promise<LabelMaps> {
   reporter.start(pairs.length, 'label maps', { unit: 'file' });
-  const storage = storageOf(
-    await forEach(
-      pairs,
-      ({ mask }) => labelStorage(join(root, mask)),
-      () => {},
-    ),
+  const masks = pairs.map(({ mask }) => mask);
+  const storages = await forEach(
+    masks,
+    (mask) => labelStorage(join(root, mask)),
+    () => {},
   );
+  const doubt = doubtOfKinds(masks, storages);
+  const storage = storageOf(storages);
   const counts = new Map<number, Count>();
   const wrong: string[] = [];
   const read = async ({ image, mask }: { image: string; mask: string }): Promise<number[]> => {
@@ -137,7 +156,7 @@ export async function readLabelMaps(
   const present = await forEach(pairs, read, (done) => reporter.update({ iteration: done }));
   reporter.end();
   if (wrong.length > 0) throw new DataError(`an image and its label map must have the same size: ${listed(wrong.sort(), '; ')}`);
-  return { ...storage, counts, present };
+  return { ...storage, counts, present, ...(doubt !== undefined && { doubt }) };
 }
 
 /** Whether label maps of numbers look like masks of 0 and 255 whose edges were smoothed. */

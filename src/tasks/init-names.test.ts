@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Found, pairByName } from './init-names.ts';
+import { type Found, pairByName, pairedAcross } from './init-names.ts';
 
 const files = (...paths: readonly string[]): Found[] => paths.map((path) => ({ path, inner: path }));
 
@@ -26,6 +26,8 @@ describe('pairByName', () => {
     ['the same name in one folder', 'street.jpg', 'street.png'],
     ['upper and lower case', 'Images/A.jpg', 'MASKS/a.png'],
     ['label maps in one folder for images in many', 'images/x/a.jpg', 'masks/a.png'],
+    ['a folder named for the task above them', 'segmentation/images/a.jpg', 'segmentation/masks/a.png'],
+    ['upper and lower case in one folder', 'IMG_3.JPG', 'img_3.png'],
   ])('knows %s', (_, image, mask) => {
     const decoys = ['images/other.jpg', 'photos/B.jpg'];
     expect(pairByName(files(mask, ...decoys, image))).toEqual({
@@ -34,6 +36,19 @@ describe('pairByName', () => {
       lonely: [],
       ambiguous: [],
     });
+  });
+
+  it('takes images in folders that say that they have no label map for what they are', () => {
+    const images = ['no_label/c.jpg', 'not-labelled/d.jpg', 'without masks/e.jpg'];
+    const { labelled, unlabelled, lonely } = pairByName(files('images/a.jpg', 'masks/a.png', ...images));
+    expect([labelled, unlabelled, lonely]).toEqual([[{ image: 'images/a.jpg', mask: 'masks/a.png' }], images, []]);
+  });
+
+  it('tells pairs of folders that only the names of files have joined', () => {
+    const across = (image: string, mask: string) => [...pairedAcross(pairByName(files(image, mask)).labelled)];
+    expect(across('images/b/0.jpg', 'masks/a/0.png')).toEqual([['masks/a with images/b', 1]]);
+    expect(across('images/x/a.jpg', 'masks/a.png')).toEqual([]);
+    expect(across('train/images/a.jpg', 'train/masks/a.png')).toEqual([]);
   });
 
   it('takes train ids before ids, both before colours, and instances never', () => {

@@ -13,6 +13,8 @@ const LABEL_WORDS = new Set(
 );
 /** Words that say no more than that it is an image. */
 const IMAGE_WORDS = new Set('image images img imgs picture pictures photo photos jpegimages leftimg8bit rgb input inputs sat'.split(' '));
+/** Words before one of label maps that make it the contrary. */
+const NEGATIONS = new Set('no non not without un'.split(' '));
 /** Words of label maps that are of no use here, and of such that are taken where there is no better one: shown for people to see. */
 const OTHER_WORDS = new Set('instance instances instanceids instancetrainids segmentationobject depth disparity'.split(' '));
 const PICTURE_WORDS = new Set('color colour colors colours viz vis overlay'.split(' '));
@@ -77,6 +79,19 @@ function stripped(words: readonly string[], isTold: (word: string) => boolean): 
   return words.slice(start, end);
 }
 
+/** Whether a folder's words make what lies in it label maps, or images; undefined where they say neither. */
+function saysLabels(words: readonly string[]): boolean | undefined {
+  const label = words.findIndex((word) => LABEL_WORDS.has(word));
+  // `no_label`, `without masks`.
+  if (label > 0 && NEGATIONS.has(words[label - 1]!)) return false;
+  if (label >= 0) return true;
+  return words.some((word) => IMAGE_WORDS.has(word)) ? false : undefined;
+}
+
+/** The deepest folder that says something decides: `segmentation/images` holds images. */
+const isInLabels = (folders: readonly (readonly string[])[]): boolean =>
+  folders.map(saysLabels).findLast((says) => says !== undefined) ?? false;
+
 /** What a file's name says. */
 function nameOf(found: Found): Named {
   const parts = found.inner.split('/');
@@ -89,7 +104,7 @@ function nameOf(found: Found): Named {
   const core = stripped(words, isOfLabels);
   const atEnds = words.filter((word) => !core.includes(word));
   const free = found.side === undefined;
-  const inLabels = found.side === 'label' || (free && folderWords.some((word) => LABEL_WORDS.has(word)));
+  const inLabels = found.side === 'label' || (free && isInLabels(folders));
   const namedLabel = free && atEnds.some((word) => LABEL_WORDS.has(word) || word === CAMVID_LABEL);
   const isLabel = inLabels || namedLabel;
   const isOther = (free && folderWords.some((word) => OTHER_WORDS.has(word))) || (isLabel && words.some((word) => OTHER_WORDS.has(word)));
@@ -151,7 +166,7 @@ export interface Pairing {
 
 /** In one folder, `a.png` beside `a.jpg` is its label map. */
 function withSiblings(files: readonly Named[]): Named[] {
-  const key = ({ inner, exact }: Named): string => `${inner.slice(0, inner.lastIndexOf('/') + 1)}${exact}`;
+  const key = ({ inner, exact }: Named): string => `${inner.slice(0, inner.lastIndexOf('/') + 1)}${exact.toLowerCase()}`;
   const jpegs = new Set(files.filter(({ png, kind }) => !png && kind === 'image').map(key));
   return files.map((file) =>
     file.kind === 'image' && file.png && file.side === undefined && jpegs.has(key(file)) ? { ...file, kind: 'label' } : file,
@@ -187,4 +202,28 @@ export function pairByName(files: readonly Found[]): Pairing {
   }
   const taken = new Set(labelled.map(({ image }) => image));
   return { labelled, unlabelled: images.map(({ path }) => path).filter((path) => !taken.has(path)), lonely, ambiguous };
+}
+
+/** Whether all of a place's folders stand in another one, in their order. */
+function standsIn(place: string, other: string): boolean {
+  const folders = place === '' ? [] : place.split('/');
+  let found = 0;
+  for (const folder of other.split('/')) if (folder === folders[found]) found++;
+  return found === folders.length;
+}
+
+/**
+ * Pairs that their files' names alone have joined, since their folders say different things: `images/b` with `masks/a` may be two
+ * sequences whose files are numbered alike. By folders, with how many pairs each.
+ */
+export function pairedAcross(labelled: Pairing['labelled']): ReadonlyMap<string, number> {
+  const across = new Map<string, number>();
+  for (const { image, mask } of labelled) {
+    const [a, b] = [image, mask].map((path) => nameOf({ path, inner: path }).place) as [string, string];
+    if (standsIn(a, b) || standsIn(b, a)) continue;
+    const folder = (path: string): string => path.slice(0, path.lastIndexOf('/'));
+    const key = `${folder(mask)} with ${folder(image)}`;
+    across.set(key, (across.get(key) ?? 0) + 1);
+  }
+  return across;
 }

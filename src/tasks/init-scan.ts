@@ -1,8 +1,9 @@
 /** What lies in the folders that `dssn init` was given: images, label maps, and files that name classes. Nothing is opened here. */
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, extname, join, posix, relative, resolve, sep } from 'node:path';
 import { ConfigError, DataError, messageOf } from '../base/errors.ts';
 import { type Found, type Pairing, pairByName } from './init-names.ts';
+import { isBelow } from './real-path.ts';
 
 const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.png'];
 /** Endings of pictures that are not read: worth a word, since one may wait for them in vain. */
@@ -45,10 +46,19 @@ function filesBelow(folder: string, skip?: string, seen = new Set<string>()): st
     .flatMap((entry) => {
       const path = join(folder, entry.name);
       if (path === skip) return [];
-      const stats = entry.isSymbolicLink() ? statSync(path, { throwIfNoEntry: false }) : entry;
+      const stats = entry.isSymbolicLink() ? targetOf(path) : entry;
       if (stats?.isDirectory()) return filesBelow(path, skip, seen);
       return stats?.isFile() ? [path] : [];
     });
+}
+
+/** What a link leads to; undefined where that is nothing, or the link itself. */
+function targetOf(link: string): Stats | undefined {
+  try {
+    return statSync(link);
+  } catch {
+    return undefined;
+  }
 }
 
 function checkFolder(folder: string, option: string): string {
@@ -61,10 +71,6 @@ function checkFolder(folder: string, option: string): string {
   if (!isFolder) throw new ConfigError(`${option}: ${folder} is a file; allowed: a folder of images`);
   return resolve(folder);
 }
-
-/** Whether a path lies in a folder, or is it. */
-export const isBelow = (path: string, folder: string): boolean =>
-  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 
 function commonFolder(a: string, b: string): string {
   let folder = a;

@@ -9,10 +9,12 @@ import { engineInfo } from '../torch/index.ts';
 import { type Classes, decideClasses, shownLabel } from './init-classes.ts';
 import { forEach, type LabelMaps, looksSoft, readLabelMaps } from './init-labels.ts';
 import { type Drawn, drawValidation, listText } from './init-lists.ts';
-import { isBelow, listed, type Scan, scanFolders } from './init-scan.ts';
+import { pairedAcross } from './init-names.ts';
+import { listed, type Scan, scanFolders } from './init-scan.ts';
 import { chooseSettings, type Settings } from './init-settings.ts';
 import { yamlText } from './init-yaml.ts';
 import { cpuInfo, gpuModels, memoryInfo } from './machine.ts';
+import { isBelow, realPlace } from './real-path.ts';
 import { bestPrecision, datasetOf } from './shared.ts';
 import type { InitOptions, InitResult, Reporter } from './types.ts';
 
@@ -33,8 +35,11 @@ function outputsOf({ out, force, folder, masks }: InitOptions): Outputs {
   const config = resolve(out);
   const lists = join(dirname(config), `${basename(config).replace(/\.ya?ml$/i, '')}-lists`);
   for (const given of [folder, ...(masks === undefined ? [] : [masks])])
-    if (isBelow(config, resolve(given)))
-      throw new ConfigError(`--out ${out}: lies in ${given}, where nothing is changed; give a file elsewhere, such as --out ../dssn.yaml`);
+    for (const path of [config, lists])
+      if (isBelow(realPlace(path), realPlace(given)))
+        throw new ConfigError(
+          `--out ${out}: lies in ${given}, where nothing is changed; give a file elsewhere, such as --out ../dssn.yaml`,
+        );
   for (const path of [config, lists])
     if (!force && existsSync(path))
       throw new ConfigError(`${relative('.', path) || path}: is there already; give another --out, or --force to replace it`);
@@ -91,6 +96,11 @@ function warningsOf(scan: Scan, maps: LabelMaps, classes: Classes, drawn: Drawn)
   return [
     ...(lonely.length > 0 ? [`left out, since their images are not there, ${lonely.length} of the label maps: ${listed(lonely)}`] : []),
     ...[...others].map(([ending, count]) => `left out, since only JPEG and PNG are read: ${count} of *${ending}`),
+    ...[...pairedAcross(labelled)].map(
+      ([folders, count]) =>
+        `paired by the names of files alone, though the folders differ: ${folders} (${count}); look whether they belong together`,
+    ),
+    ...(maps.doubt === undefined ? [] : [maps.doubt]),
     ...(looksSoft(maps) ? ['the label maps look like masks of 0 and 255 with soft edges; if so, write them anew without smoothing'] : []),
     ...classes.warnings,
     ...(val < FEW_VALIDATION
@@ -170,11 +180,22 @@ export async function init(options: InitOptions): Promise<InitResult> {
     val: labelled.filter((_, i) => drawn.isVal[i]),
   };
   const looked = evenly([...labelled.map(({ image }) => image), ...unlabelled], SIZES_LOOKED_AT);
-  const sizes = await forEach(
+  const unreadable: string[] = [];
+  const found = await forEach(
     looked,
-    async (image) => (await imageSize(join(root, image))).turned,
+    async (image) => {
+      try {
+        return (await imageSize(join(root, image))).turned;
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        unreadable.push(image);
+        return undefined;
+      }
+    },
     () => {},
   );
+  const sizes = found.filter((size) => size !== undefined);
+  if (sizes.length === 0) throw new DataError(`not one image can be read: ${listed(unreadable)}`);
   const { cudaDevices } = engineInfo();
   const counts = { labelled: lists.labelled.length, unlabelled: unlabelled.length, val: lists.val.length };
   const settings = chooseSettings(sizes, counts, {
@@ -191,7 +212,10 @@ export async function init(options: InitOptions): Promise<InitResult> {
   checkWritten(outputs);
   tell(reporter, scan, maps, classes);
   tellSettings(reporter, settings, images, machine);
-  const warnings = warningsOf(scan, maps, classes, drawn);
+  const warnings = [
+    ...warningsOf(scan, maps, classes, drawn),
+    ...(unreadable.length > 0 ? [`cannot be read, and would end a training: ${listed(unreadable.sort())}`] : []),
+  ];
   for (const warning of warnings) reporter.warning(warning);
   return {
     config: file,

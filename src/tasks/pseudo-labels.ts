@@ -62,7 +62,7 @@ export class PseudoLabels {
     const { config, reporter, signal } = this.#session;
     reporter.start(samples.length, label, { unit: 'image' });
     let done = 0;
-    const images = samples.map(({ id, image }): Sample => ({ id, image }));
+    const images = samples.map(({ id, image, asStored }): Sample => ({ id, image, ...(asStored && { asStored }) }));
     for await (const item of new EvalLoader({ root: config.data.root, samples: images, longSide: config.data.long_side })) {
       await new Promise((settle) => setImmediate(settle));
       if (signal?.aborted) return false;

@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -123,6 +134,45 @@ describe('on good data', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(`error: --out ${over}: is a file of the data and would be written over`)]);
     expect(readFileSync(over)).toEqual(kept);
   });
+});
+
+it('replaces its own files, and nothing that it did not write: also through links', async () => {
+  const folder = join(out, 'own');
+  mkdirSync(folder);
+  const check = (to: string) => dssn('check', '--config', good.config, '--no-estimate', '--out', to);
+  writeFileSync(join(folder, 'check.json'), '{"mine": 1}');
+  writeFileSync(join(folder, 'labels.png'), 'mine');
+  const before = stateOf(folder);
+  const refused = await check(folder);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    `error: --out ${folder}/check.json: is there and was not written by a check; give another\n`,
+  ]);
+  rmSync(join(folder, 'check.json'));
+  expect((await check(folder)).stderr).toMatch(/labels\.png: is there and was not written by a check/);
+  expect(stateOf(folder)).toEqual(before.filter((line) => !line.startsWith('check.json')));
+  rmSync(join(folder, 'labels.png'));
+  for (const _ of [1, 2]) expect((await check(folder)).code).toBe(0);
+
+  const link = join(out, 'link');
+  symlinkSync(good.root, link);
+  const data = stateOf(good.root);
+  expect((await check(join(link, 'masks/val0.png'))).stderr).toMatch(
+    /link\/masks\/val0\.png: is a file of the data and would be written over/,
+  );
+  expect(stateOf(good.root)).toEqual(data);
+});
+
+it('ends with 2 where training would, for want of labelled images or of pretrained weights', async () => {
+  const check = async (...sets: string[]) => {
+    const args = ['--config', good.config, '--no-estimate', '--out', join(out, 'settings'), '--json', ...settings(sets)];
+    return resultOf(await dssn('check', ...args), 2).problems.map(({ text }) => text);
+  };
+  expect(await check('data.holdout=6')).toEqual([
+    'data.holdout: 6 of 6 labelled images would leave none to learn from; allowed: at most 5',
+  ]);
+  expect(await check('data.holdout=5', 'method=supervised')).toEqual([expect.stringMatching(/batch/)]);
+  expect(await check('pretrained=nowhere.pth')).toEqual([expect.stringMatching(/^pretrained: \S+\/nowhere\.pth is not there/)]);
 });
 
 it('says before it begins where nothing can be written', async () => {

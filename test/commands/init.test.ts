@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -214,6 +214,33 @@ describe('dssn init', () => {
     );
     expect(stderr).not.toMatch(/^\s+at |DSSN_DEBUG/m);
     expect(Object.keys(snapshot(work)).filter((name) => name.startsWith('refused'))).toEqual([]);
+  });
+
+  it('writes nothing into the folder through a link, nor by its lists', async () => {
+    const folder = tree({ 'images/a.jpg': await photograph(bands([0, 1])), 'masks/a.png': grey(bands([0, 1])) });
+    const link = join(work, 'linked');
+    symlinkSync(folder, link);
+    const before = snapshot(folder);
+    const through = await dssn('init', folder, '--out', join(link, 'x.yaml'));
+    expect([through.code, through.stderr]).toEqual([2, expect.stringContaining(`lies in ${folder}, where nothing is changed`)]);
+    const lists = made(`${folder}-lists`);
+    renameSync(folder, lists);
+    const named = await dssn('init', lists, '--out', `${folder}.yaml`, '--force');
+    expect([named.code, named.stderr]).toEqual([2, expect.stringContaining(`lies in ${lists}, where nothing is changed`)]);
+    expect(snapshot(lists)).toEqual(before);
+    mkdirSync(folder);
+  });
+
+  it('names images that cannot be read together, and passes over links to themselves', async () => {
+    const files: Record<string, Uint8Array | string> = { 'images/y.jpg': '', 'images/z.jpg': '' };
+    for (const name of ['a', 'b', 'c'])
+      Object.assign(files, { [`images/${name}.jpg`]: await photograph(bands([0, 1])), [`masks/${name}.png`]: grey(bands([0, 1])) });
+    const folder = tree(files);
+    symlinkSync('self', join(folder, 'self'));
+    const config = join(work, 'unreadable.yaml');
+    const { code, stdout, stderr } = await dssn('init', folder, '--out', config);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain('warning: cannot be read, and would end a training: images/y.jpg, images/z.jpg\n');
   });
 
   it('writes nothing into the folder', async () => {

@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
+import { shellWord } from '../../base/shown.ts';
 import { checkText } from '../check-text.ts';
 import type { Context } from '../context.ts';
 import { gather, needs } from '../values.ts';
@@ -13,13 +14,10 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** A word as a shell takes it. */
-const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
-
 /** The commands to type next, with the same configuration. */
 function nextOf({ config, set = [] }: Options): { train: string; again: string } {
-  const same = ['--config', config, ...set.flatMap((override) => ['--set', override])].map(quoted).join(' ');
-  const run = quoted(`runs/${basename(config, extname(config))}`);
+  const same = ['--config', config, ...set.flatMap((override) => ['--set', override])].map(shellWord).join(' ');
+  const run = shellWord(`runs/${basename(config, extname(config))}`);
   return { train: `dssn train ${same} --out ${run}`, again: `dssn check ${same}` };
 }
 

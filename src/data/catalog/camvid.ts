@@ -22,4 +22,5 @@ export const dataset: Dataset = {
   ],
   labelMap: { 11: 255 },
   evalMode: 'original',
+  asStored: true,
 };

@@ -76,6 +76,7 @@ export const dataset: Dataset = {
     [119, 11, 32],
   ],
   evalMode: 'sliding_window',
+  asStored: true,
   otherLabels: {
     listed: '_labelTrainIds.png',
     ending: '_labelIds.png',

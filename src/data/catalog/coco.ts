@@ -22,5 +22,6 @@ export const dataset: Dataset = {
   classes,
   palette: vocPalette(classes.length),
   evalMode: 'original',
+  asStored: true,
   unlabelledImages: { folder: 'train2017', ending: '.jpg' },
 };

@@ -35,6 +35,8 @@ export interface Dataset {
   readonly ignoreColours?: readonly Colour[];
   /** What `eval.mode: auto` means. */
   readonly evalMode: EvalMode;
+  /** Images are read as they are stored, whatever turn they note (EXIF orientation), as the published code reads them. */
+  readonly asStored?: true;
   readonly otherLabels?: OtherLabels;
   /**
    * Where no list names the unlabelled images: a folder below the data root, and the ending of its images. All of them that are

@@ -5,7 +5,7 @@ import { DataError } from '../../base/errors.ts';
 import { type Colour, INVALID_LABEL, type LabelTable } from '../catalog/dataset.ts';
 import { decodeImage, orientationOf } from '../decode/image.ts';
 import { decodeLabelColours, decodeLabelMap } from '../decode/label-map.ts';
-import { fitToMask } from '../loader/source.ts';
+import { decodeAsSeen, fitToMask } from '../loader/source.ts';
 import type { LabelMap, Rgb, Sample } from '../types.ts';
 
 export type FileFault = 'missing' | 'unreadable' | 'size_mismatch';
@@ -149,7 +149,7 @@ export async function examineSample(root: string, sample: Sample, table?: LabelT
   const { mask } = sample;
   const maskPath = table !== undefined && mask !== undefined ? resolve(root, mask) : undefined;
   const [image, labels] = await Promise.all([
-    attempt(sample.image, decodeImage(imagePath)),
+    attempt(sample.image, decodeAsSeen(imagePath, sample)),
     maskPath === undefined ? undefined : attempt(mask!, readFacts(maskPath, sample.labelTable ?? table!)),
   ]);
   const faults = [image, labels].flatMap((found) => (found && 'fault' in found ? [found.fault] : []));
@@ -159,11 +159,12 @@ export async function examineSample(root: string, sample: Sample, table?: LabelT
   if ('value' in image) {
     let taken = image.value;
     if (decoded) {
-      const fitted = await attempt(mask!, fitToMask(taken, decoded, imagePath, maskPath!));
+      const fitted = await attempt(mask!, fitToMask(taken, sample, decoded, imagePath, maskPath!));
       if ('value' in fitted) taken = fitted.value;
       else faults.push({ ...fitted.fault, kind: 'size_mismatch' });
     }
-    const turn = await turnOf(imagePath, image.value, decoded);
+    const asSeen = taken === image.value;
+    const turn = sample.asStored ? (asSeen ? 'none' : 'turned') : await turnOf(imagePath, image.value, decoded);
     facts.image = { width: taken.width, height: taken.height, hash: hashOf(taken), ...rangeOf(taken.data), turn };
   }
   return { faults, ...facts };

@@ -44,6 +44,17 @@ it('takes a square image beside a mask as it takes images without one: turned', 
   }
 });
 
+it('is taken as it is stored in data sets that are read so, with a mask or without', async () => {
+  const raw = { width: 2, height: 2, channels: 3 as const };
+  const reds = Uint8Array.of(10, 0, 0, 20, 0, 0, 30, 0, 0, 40, 0, 0);
+  await sharp(reds, { raw }).withMetadata({ orientation: 6 }).png().toFile(join(folder, 'stored.png'));
+  writeFileSync(join(folder, 'stored-mask.png'), encode({ width: 2, height: 2, data: new Uint8Array(4), channels: 1, depth: 8 }));
+  for (const mask of [{}, { mask: 'stored-mask.png' }]) {
+    const { image } = await decodeSample(folder, { id: 'a', image: 'stored.png', asStored: true, ...mask }, new Uint8Array(256));
+    expect([...image.data.filter((_, i) => i % 3 === 0)]).toEqual([10, 20, 30, 40]);
+  }
+});
+
 describe('label maps whose colours are the labels', () => {
   const table = new Map([
     [0x000000, 0],

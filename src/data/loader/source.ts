@@ -84,26 +84,41 @@ const sameSize = (a: { width: number; height: number }, b: { width: number; heig
   a.width === b.width && a.height === b.height;
 
 /**
- * The image as its mask wants it: turned as the file notes (EXIF orientation), which is how people see it, how label tools show it and
- * how images without a mask are taken; where the mask has the size of the stored pixels alone, as these.
- * @param image turned already.
+ * An image: turned as its file notes (EXIF orientation), which is how people see it and how label tools show it; or as it is stored,
+ * where its dataset is read so.
+ */
+export const decodeAsSeen = (path: string, { asStored }: Pick<Sample, 'asStored'>): Promise<Rgb> => decodeImage(path, !asStored);
+
+/**
+ * The image as its mask wants it: as it is seen, unless the mask has the size of the other way alone.
+ * @param image as `decodeAsSeen` gives it.
  * @throws DataError that names both files and their sizes where the mask fits neither.
  */
-export async function fitToMask(image: Rgb, mask: { width: number; height: number }, imagePath: string, maskPath: string): Promise<Rgb> {
+export async function fitToMask(
+  image: Rgb,
+  { asStored = false }: { readonly asStored?: boolean },
+  mask: { width: number; height: number },
+  imagePath: string,
+  maskPath: string,
+): Promise<Rgb> {
   if (sameSize(image, mask)) return image;
-  const stored = await decodeImage(imagePath, false);
-  if (sameSize(stored, mask)) return stored;
+  const other = await decodeImage(imagePath, asStored);
+  if (sameSize(other, mask)) return other;
+  const [turned, stored] = asStored ? [other, image] : [image, other];
   const size = (a: { width: number; height: number }): string => `${a.width} x ${a.height}`;
-  const turned = sameSize(image, stored) ? '' : ` (${size(stored)} as stored, turned by its EXIF orientation)`;
+  const note = sameSize(turned, stored) ? '' : ` (${size(stored)} as stored, turned by its EXIF orientation)`;
   throw new DataError(
-    `${maskPath} has ${size(mask)} pixels, its image ${imagePath} has ${size(image)}${turned}; both must have the same size`,
+    `${maskPath} has ${size(mask)} pixels, its image ${imagePath} has ${size(turned)}${note}; both must have the same size`,
   );
 }
 
 /** Image and labels of one size; a mask that a network made holds train labels already. */
-async function decodePair(imagePath: string, maskPath: string, table: LabelTable | undefined): Promise<Required<Source>> {
-  const [turned, labels] = await Promise.all([decodeImage(imagePath), table ? readLabels(maskPath, table) : decodeLabelMap(maskPath)]);
-  return { image: await fitToMask(turned, labels, imagePath, maskPath), labels };
+async function decodePair(imagePath: string, sample: Sample, maskPath: string, table: LabelTable | undefined): Promise<Required<Source>> {
+  const [image, labels] = await Promise.all([
+    decodeAsSeen(imagePath, sample),
+    table ? readLabels(maskPath, table) : decodeLabelMap(maskPath),
+  ]);
+  return { image: await fitToMask(image, sample, labels, imagePath, maskPath), labels };
 }
 
 /**
@@ -112,9 +127,9 @@ async function decodePair(imagePath: string, maskPath: string, table: LabelTable
  */
 export async function decodeSample(root: string, sample: Sample, table?: LabelTable): Promise<Source> {
   const imagePath = join(root, sample.image);
-  if (table === undefined || sample.mask === undefined) return { image: await decodeImage(imagePath) };
+  if (table === undefined || sample.mask === undefined) return { image: await decodeAsSeen(imagePath, sample) };
   const maskPath = resolve(root, sample.mask);
-  return decodePair(imagePath, maskPath, sample.pseudo ? undefined : (sample.labelTable ?? table));
+  return decodePair(imagePath, sample, maskPath, sample.pseudo ? undefined : (sample.labelTable ?? table));
 }
 
 /** Image (bilinear) and labels (nearest) at the size whose long side is `longSide`; as they are where that is null. */
