@@ -5,19 +5,18 @@ import type { Config } from '../config/schema.ts';
 import { IGNORE_LABEL, type LabelTable } from '../data/catalog/index.ts';
 import { readLabels } from '../data/loader/index.ts';
 import type { Sample } from '../data/types.ts';
+import { forEach } from './init-labels.ts';
 import { drawValidation } from './init-lists.ts';
 
-/** Label maps that are read at a time. */
-const AT_ONCE = 8;
-
-async function classesOf(root: string, samples: readonly Sample[], labelMap: LabelTable): Promise<number[][]> {
-  const present: number[][] = [];
-  for (let i = 0; i < samples.length; i += AT_ONCE) {
-    const maps = samples.slice(i, i + AT_ONCE).map(({ mask, labelTable }) => readLabels(resolve(root, mask!), labelTable ?? labelMap));
-    for (const { data } of await Promise.all(maps)) present.push([...new Set(data)].filter((label) => label !== IGNORE_LABEL));
-  }
-  return present;
-}
+const classesOf = (root: string, samples: readonly Sample[], labelMap: LabelTable): Promise<number[][]> =>
+  forEach(
+    samples,
+    async ({ mask, labelTable }) => {
+      const { data } = await readLabels(resolve(root, mask!), labelTable ?? labelMap);
+      return [...new Set(data)].filter((label) => label !== IGNORE_LABEL);
+    },
+    () => {},
+  );
 
 /** @throws ConfigError where nothing would be left to learn from. */
 export function checkHoldout(holdout: number, labelled: number): void {
