@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DataError } from '../base/errors.ts';
-import { checkFiles, loadSplit, readList } from './lists.ts';
+import { checkFiles, loadSplit, readList, readSplit } from './lists.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'lists-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -133,6 +133,29 @@ describe('loadSplit', () => {
     );
     write('bad/splits/y/labeled.txt', 'a.jpg\n');
     expect(refusal(() => loadSplit(dataset, join(folder, 'bad'), 'y'))).toMatch(/labeled\.txt: a\.jpg has no mask/);
+  });
+});
+
+describe('readSplit', () => {
+  const dataset = { name: 'folder' };
+  it('reads what can be read, and tells all that is wrong with every list', () => {
+    write('all/splits/x/labeled.txt', `${pairs('a')}b.jpg b.png c.png\nd.jpg\n${pairs('a', 'e')}f.jpg\n`);
+    write('all/splits/x/unlabeled.txt', pairs('u', 'u', 'v'));
+    write('all/splits/val.txt', '\n');
+    const { split, problems } = readSplit(dataset, join(folder, 'all'), 'x');
+    expect([split.labelled, split.unlabelled, split.val].map((list) => list.map(({ id }) => id))).toEqual([['a', 'e'], ['u', 'v'], []]);
+    const told = [
+      /\/x\/labeled\.txt:2: 3 words/,
+      /\/x\/labeled\.txt:4: an image named a stands in line 1 already$/,
+      /\/x\/labeled\.txt: d\.jpg, f\.jpg have no mask; allowed without one: images of unlabeled\.txt$/,
+      /\/x\/unlabeled\.txt:2: an image named u stands in line 1 already$/,
+      /\/splits\/val\.txt: the list is empty/,
+    ];
+    expect(problems).toEqual(told.map((text) => expect.stringMatching(text)));
+    expect(refusal(() => loadSplit(dataset, join(folder, 'all'), 'x'))).toBe(problems.join('\n'));
+    write('all/splits/long/labeled.txt', 'a b c\n'.repeat(23));
+    const refused = refusal(() => loadSplit(dataset, join(folder, 'all'), 'long', { labelledOnly: true })).split('\n');
+    expect([refused.length, refused.at(-1)]).toEqual([21, 'and 4 more']);
   });
 });
 

@@ -47,42 +47,63 @@ function parseLine(line: string): Sample {
   return mask ? { id: withoutExtension(image), image, mask } : { id: withoutExtension(image), image };
 }
 
-/** Reads a list's samples. @throws DataError `list:line: ...` for a line that is no pair, an image named twice, or an empty list. */
-export function readList(file: string): Sample[] {
+/** What a list holds, and what is wrong with it: sentences that name the list, and the line where there is one. */
+interface Reading {
+  readonly samples: readonly Sample[];
+  readonly problems: readonly string[];
+}
+
+/** Every line that is an image, or a pair, and what is wrong with the others. */
+function readLines(file: string): Reading {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new DataError(`${file}: the list cannot be read (${messageOf(cause)})`, { cause });
+    return { samples: [], problems: [`${file}: the list cannot be read (${messageOf(cause)})`] };
   }
   const samples: Sample[] = [];
+  const problems: string[] = [];
   const lineOf = new Map<string, number>();
   for (const [index, line] of text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .entries()) {
     if (line.trim() === '') continue;
-    let sample: Sample;
     try {
-      sample = parseLine(line);
+      const sample = parseLine(line);
+      const before = lineOf.get(sample.id);
+      if (before !== undefined) throw new Error(`an image named ${sample.id} stands in line ${before} already`);
+      lineOf.set(sample.id, index + 1);
+      samples.push(sample);
     } catch (cause) {
-      throw new DataError(`${file}:${index + 1}: ${messageOf(cause)}`, { cause });
+      problems.push(`${file}:${index + 1}: ${messageOf(cause)}`);
     }
-    const before = lineOf.get(sample.id);
-    if (before !== undefined) throw new DataError(`${file}:${index + 1}: an image named ${sample.id} stands in line ${before} already`);
-    lineOf.set(sample.id, index + 1);
-    samples.push(sample);
   }
-  if (samples.length === 0) throw new DataError(`${file}: the list is empty; allowed: one 'image mask' pair of relative paths a line`);
+  if (samples.length === 0 && problems.length === 0)
+    problems.push(`${file}: the list is empty; allowed: one 'image mask' pair of relative paths a line`);
+  return { samples, problems };
+}
+
+/** All problems in one error, but for those after the first twenty. */
+function refuseAny(problems: readonly string[]): void {
+  const more = problems.length - NAMES_SHOWN;
+  if (problems.length > 0) throw new DataError([...problems.slice(0, NAMES_SHOWN), ...(more > 0 ? [`and ${more} more`] : [])].join('\n'));
+}
+
+/** Reads a list's samples. @throws DataError `list:line: ...` for lines that are no pair, images named twice, or an empty list. */
+export function readList(file: string): readonly Sample[] {
+  const { samples, problems } = readLines(file);
+  refuseAny(problems);
   return samples;
 }
 
 /** A list whose every image must have a label map. */
-function readLabelledList(file: string): Sample[] {
-  const samples = readList(file);
-  const bare = samples.find(({ mask }) => mask === undefined);
-  if (bare) throw new DataError(`${file}: ${bare.image} has no mask; allowed without one: images of unlabeled.txt`);
-  return samples;
+function readLabelled(file: string): Reading {
+  const { samples, problems } = readLines(file);
+  const bare = samples.filter(({ mask }) => mask === undefined).map(({ image }) => image);
+  if (bare.length === 0) return { samples, problems };
+  const have = `${namesOf(bare)} ${bare.length === 1 ? 'has' : 'have'} no mask; allowed without one: images of unlabeled.txt`;
+  return { samples: samples.filter(({ mask }) => mask !== undefined), problems: [...problems, `${file}: ${have}`] };
 }
 
 /** The names of the splits that lie in these folders. */
@@ -128,9 +149,8 @@ function listFolder(folder: string, { folder: name, ending }: NonNullable<Lists[
     .map((image) => ({ id: withoutExtension(image), image }));
 }
 
-interface Unlabelled {
-  readonly samples: readonly Sample[];
-  readonly file: string;
+interface Unlabelled extends Reading {
+  readonly file?: string;
   readonly listed: boolean;
 }
 
@@ -138,25 +158,27 @@ interface Unlabelled {
  * `unlabeled.txt`; where there is none, `train.txt` beside `val.txt` without the labelled images; where there is neither, the
  * dataset's folder without them.
  */
-function unlabelledOf({ folder, shared }: Place, labelled: readonly Sample[], { unlabelledImages }: Lists, root: string): Unlabelled {
+function readUnlabelled({ folder, shared }: Place, labelled: readonly Sample[], { unlabelledImages }: Lists, root: string): Unlabelled {
   const own = join(folder, 'unlabeled.txt');
-  if (existsSync(own)) return { samples: readList(own), file: own, listed: false };
+  if (existsSync(own)) return { ...readLines(own), file: own, listed: false };
   const taken = new Set(labelled.map(({ image }) => image));
-  const rest = (samples: readonly Sample[], file: string, listed: boolean): Unlabelled => {
-    const left = samples.filter(({ image }) => !taken.has(image));
-    if (left.length === 0) throw new DataError(`${file}: every image of it is labelled in ${folder}, so none is left unlabelled`);
-    return { samples: left, file, listed };
+  const rest = ({ samples: all, problems }: Reading, file: string, listed: boolean): Unlabelled => {
+    const samples = all.filter(({ image }) => !taken.has(image));
+    const none = samples.length === 0 && problems.length === 0;
+    const nothingLeft = `${file}: every image of it is labelled in ${folder}, so none is left unlabelled`;
+    return { samples, problems: none ? [nothingLeft] : problems, file, listed };
   };
   const train = join(shared, 'train.txt');
-  if (existsSync(train)) return rest(readList(train), train, false);
+  if (existsSync(train)) return rest(readLines(train), train, false);
   const images = unlabelledImages && join(root, unlabelledImages.folder);
-  if (images !== undefined && existsSync(images)) return rest(listFolder(images, unlabelledImages!), images, true);
+  if (images !== undefined && existsSync(images))
+    return rest({ samples: listFolder(images, unlabelledImages!), problems: [] }, images, true);
   const places = [own, train, ...(images === undefined ? [] : [images])];
-  throw new DataError(`${folder}: no unlabelled images: none of ${places.join(', ')} is there`);
+  return { samples: [], problems: [`${folder}: no unlabelled images: none of ${places.join(', ')} is there`], listed: false };
 }
 
 /** Law of DESIGN.md: no image stands in two lists of a split. */
-function checkDisjoint(folder: string, { labelled, unlabelled, val }: Pick<Split, 'labelled' | 'unlabelled' | 'val'>): void {
+function sharedImages(folder: string, { labelled, unlabelled, val }: Pick<Split, 'labelled' | 'unlabelled' | 'val'>): string[] {
   const owner = new Map<string, string>();
   const shared: string[] = [];
   for (const [name, samples] of Object.entries({ labelled, unlabelled, val })) {
@@ -166,7 +188,13 @@ function checkDisjoint(folder: string, { labelled, unlabelled, val }: Pick<Split
       else shared.push(`${image} (${other} and ${name})`);
     }
   }
-  if (shared.length > 0) throw new DataError(`${folder}: lists must be disjoint, these images stand in two: ${namesOf(shared)}`);
+  return shared.length > 0 ? [`${folder}: lists must be disjoint, these images stand in two: ${namesOf(shared)}`] : [];
+}
+
+/** What a split's lists hold, as far as they can be read, and all that is wrong with them. */
+export interface SplitReading {
+  readonly split: Split;
+  readonly problems: readonly string[];
 }
 
 /**
@@ -175,19 +203,30 @@ function checkDisjoint(folder: string, { labelled, unlabelled, val }: Pick<Split
  * `train.txt`, one level up, that are not labelled; without either, those of the dataset's folder (COCO: `train2017`).
  * Where `split` is an absolute path, it is the folder of all of these lists itself.
  * @param options.labelledOnly leaves the unlabelled images out (empty), for methods that use none.
- * @throws DataError that names the list (and line) where one is missing, empty or malformed, or an image stands in two lists.
+ * @returns problems that name the list (and line) where one is missing, empty or malformed, or an image stands in two lists.
+ * @throws DataError where there is no such split.
  */
-export function loadSplit(dataset: Lists, root: string, split: string, options: { labelledOnly?: boolean } = {}): Split {
+export function readSplit(dataset: Lists, root: string, split: string, options: { labelledOnly?: boolean } = {}): SplitReading {
   const place = findSplit(dataset.name, root, split);
   const { folder, shared } = place;
   const files = { labelled: join(folder, 'labeled.txt'), val: join(shared, 'val.txt') };
-  const labelled = readLabelledList(files.labelled);
-  const rest = options.labelledOnly ? undefined : unlabelledOf(place, labelled, dataset, root);
+  const labelled = readLabelled(files.labelled);
+  const rest = options.labelledOnly ? undefined : readUnlabelled(place, labelled.samples, dataset, root);
+  const val = readLabelled(files.val);
   const seen = (samples: readonly Sample[]): readonly Sample[] =>
     dataset.asStored ? samples.map((sample): Sample => ({ ...sample, asStored: true })) : samples;
-  const lists = { labelled: seen(labelled), unlabelled: seen(rest?.samples ?? []), val: seen(readLabelledList(files.val)) };
-  checkDisjoint(folder, lists);
-  return { ...lists, files: rest ? { ...files, unlabelled: rest.file } : files, listed: rest?.listed ?? false };
+  const lists = { labelled: seen(labelled.samples), unlabelled: seen(rest?.samples ?? []), val: seen(val.samples) };
+  return {
+    split: { ...lists, files: rest?.file === undefined ? files : { ...files, unlabelled: rest.file }, listed: rest?.listed ?? false },
+    problems: [...labelled.problems, ...(rest?.problems ?? []), ...val.problems, ...sharedImages(folder, lists)],
+  };
+}
+
+/** The same lists. @throws DataError with all of the problems that `readSplit` tells. */
+export function loadSplit(...of: Parameters<typeof readSplit>): Split {
+  const { split, problems } = readSplit(...of);
+  refuseAny(problems);
+  return split;
 }
 
 /** At most twenty names and how many more there are. */

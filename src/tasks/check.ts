@@ -6,7 +6,7 @@ import { CheckpointError, ConfigError, DataError, messageOf } from '../base/erro
 import type { Config } from '../config/schema.ts';
 import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import { examineAll } from '../data/check/examine-all.ts';
-import { loadSplit, type Split } from '../data/lists.ts';
+import { readSplit, type Split, type SplitReading } from '../data/lists.ts';
 import { findLabels } from '../data/other-labels.ts';
 import type { Sample } from '../data/types.ts';
 import { methods } from '../methods/index.ts';
@@ -51,17 +51,18 @@ function problemOf(kind: 'settings' | 'list' | 'too_few_images', work: () => voi
   }
 }
 
-/** The lists that training would read, with the label maps that are there. */
+/** The lists that training would read, as far as they can be read, with the label maps that are there. */
 async function readLists(config: Config, dataset: Dataset): Promise<{ split?: Split; problems: CheckProblem[] }> {
   const { root, split: name } = config.data;
   const labelledOnly = !methods[config.method](config).usesUnlabelled;
-  let read: Split | undefined;
-  const problems = problemOf('list', () => {
-    read = loadSplit(dataset, root, name, { labelledOnly });
+  let read: SplitReading | undefined;
+  const nowhere = problemOf('list', () => {
+    read = readSplit(dataset, root, name, { labelledOnly });
   });
-  if (!read) return { problems };
-  const [labelled, val] = await Promise.all([findLabels(root, read.labelled, dataset), findLabels(root, read.val, dataset)]);
-  return { split: { ...read, labelled, val }, problems };
+  if (!read) return { problems: nowhere };
+  const { split, problems } = read;
+  const [labelled, val] = await Promise.all([findLabels(root, split.labelled, dataset), findLabels(root, split.val, dataset)]);
+  return { split: { ...split, labelled, val }, problems: problems.map((text) => ({ level: 'error', kind: 'list', text })) };
 }
 
 /** Opens and decodes every file of the lists. */
@@ -191,7 +192,8 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
   const found = [
     ...settings,
     ...lists,
-    ...(split ? batchProblems(config, split) : []),
+    // Lists that are to be mended will have other lengths.
+    ...(split && lists.length === 0 ? batchProblems(config, split) : []),
     ...fileErrors(examined, labelMap),
     ...duplicates(examined),
     ...unseenClasses(counted),
@@ -201,7 +203,8 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
   const tried = await tryTraining(options, split, examined, found);
   const problems = sorted('problem' in tried ? [...found, tried.problem] : found);
   const labelled = examined.filter((one) => one.list === 'labelled' && isUsable(one));
-  const picture = await drawSheet(root, labelled, { dataset, labelMap, classes: counted.classes });
+  const sheet = await drawSheet(root, labelled, { dataset, labelMap, classes: counted.classes });
+  const picture = sheet !== undefined && isWritten(outputs.picture, (file) => writePng(file, sheet), reporter);
   const errors = problems.filter(({ level }) => level === 'error').length;
   const result: CheckResult = {
     ok: errors === 0,
@@ -216,9 +219,20 @@ export async function check(options: CheckOptions): Promise<CheckResult> {
     picture: picture ? outputs.picture : null,
     report: outputs.report,
   };
-  if (picture) writePng(outputs.picture, picture);
-  if (outputs.report !== null) writeFileSync(outputs.report, `${JSON.stringify(result, null, 2)}\n`);
-  return result;
+  if (outputs.report === null || isWritten(outputs.report, (file) => writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`), reporter))
+    return result;
+  return { ...result, report: null };
+}
+
+/** Whether a file was written. A full disk is no reason to keep to itself what was found. */
+function isWritten(file: string, write: (file: string) => void, reporter: Reporter): boolean {
+  try {
+    write(file);
+    return true;
+  } catch (error) {
+    reporter.warning(`${file}: cannot be written (${messageOf(error)})`);
+    return false;
+  }
 }
 
 /** The estimate where it was asked for and something can be tried, else why not. */
@@ -230,6 +244,7 @@ async function tryTraining(
 ): Promise<Estimated | { no: string }> {
   if (!wanted) return { no: 'left out, as asked for by --no-estimate' };
   if (!split) return { no: 'there are no lists to train on' };
-  if (problems.some(({ kind }) => kind === 'settings')) return { no: 'the settings must be mended first' };
+  for (const kind of ['settings', 'list'] as const)
+    if (problems.some((problem) => problem.kind === kind)) return { no: `the ${kind === 'list' ? 'lists' : kind} must be mended first` };
   return estimate(config, usableSplit(split, examined), examined, reporter);
 }

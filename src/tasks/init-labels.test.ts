@@ -69,6 +69,11 @@ describe('readLabelMaps', () => {
     );
   });
 
+  it('names all that cannot be read at once', async () => {
+    const maps = [grey(bands([0, 1])), grey(bands([0, 1])).subarray(0, 60), Buffer.from('no picture'), grey(bands([1, 0]))];
+    await expect(read(...maps)).rejects.toThrow(/^2 of 4 label maps cannot be used:\n {2}\S+\/1\.png: .+\n {2}\S+\/2\.png: .+$/);
+  });
+
   it('knows soft edges when it sees them', async () => {
     const soft = bands([0, 255]).map((label, i) => (i < 40 ? 6 * i : label));
     expect(looksSoft(await read(grey(soft)))).toBe(true);

@@ -126,23 +126,42 @@ export async function readLabelMaps(
   reporter: Reporter,
 ): Promise<LabelMaps> {
   reporter.start(pairs.length, 'label maps', { unit: 'file' });
-  const masks = pairs.map(({ mask }) => mask);
+  const wrong: string[] = [];
+  /** All that is wrong is told at once. */
+  const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      wrong.push(error.message);
+      return undefined;
+    }
+  };
   const storages = await forEach(
-    masks,
-    (mask) => labelStorage(join(root, mask)),
+    pairs,
+    ({ mask }) => attempt(() => labelStorage(join(root, mask))),
     () => {},
   );
-  const doubt = doubtOfKinds(masks, storages);
-  const storage = storageOf(storages);
+  const known = pairs.flatMap(({ image, mask }, i) => (storages[i] ? [{ image, mask, kind: storages[i] }] : []));
+  const kinds = known.map(({ kind }) => kind);
+  const doubt = doubtOfKinds(
+    known.map(({ mask }) => mask),
+    kinds,
+  );
+  const storage = storageOf(kinds);
   const counts = new Map<number, Count>();
-  const wrong: string[] = [];
-  const read = async ({ image, mask }: { image: string; mask: string }): Promise<number[]> => {
+  const pixelsOf = async ({ image, mask }: { image: string; mask: string }): Promise<Map<number, number>> => {
     const path = join(root, mask);
     const map = await (storage.stored === 'numbers' ? decodeLabelMap(path) : decodeLabelColours(path));
     const { stored, turned } = await imageSize(join(root, image));
     if (!sameSize(map, stored) && !sameSize(map, turned))
-      wrong.push(`${mask} has ${map.width} x ${map.height} pixels, ${image} ${turned.width} x ${turned.height}`);
-    const pixels = storage.stored === 'numbers' ? countNumbers(map.data) : countColours(map.data, path);
+      throw new DataError(
+        `${mask} has ${map.width} x ${map.height} pixels, ${image} ${turned.width} x ${turned.height}; an image and its label map must have the same size`,
+      );
+    return storage.stored === 'numbers' ? countNumbers(map.data) : countColours(map.data, path);
+  };
+  const read = async (pair: { image: string; mask: string }): Promise<number[]> => {
+    const pixels = (await attempt(() => pixelsOf(pair))) ?? new Map<number, number>();
     for (const [label, more] of pixels) {
       const count = counts.get(label) ?? { pixels: 0, images: 0 };
       count.pixels += more;
@@ -153,9 +172,11 @@ export async function readLabelMaps(
       throw tooMany('the label maps together', new Map([...counts].map(([key, count]) => [key, count.pixels])));
     return [...pixels.keys()].sort((a, b) => a - b);
   };
-  const present = await forEach(pairs, read, (done) => reporter.update({ iteration: done }));
+  const present = await forEach(known, read, (done) => reporter.update({ iteration: done }));
   reporter.end();
-  if (wrong.length > 0) throw new DataError(`an image and its label map must have the same size: ${listed(wrong.sort(), '; ')}`);
+  if (wrong.length === 1) throw new DataError(wrong[0]!);
+  if (wrong.length > 0)
+    throw new DataError(`${wrong.length} of ${pairs.length} label maps cannot be used:\n  ${listed(wrong.sort(), '\n  ')}`);
   return { ...storage, counts, present, ...(doubt !== undefined && { doubt }) };
 }
 

@@ -57,7 +57,7 @@ it.each<[what: string, code: number, message: RegExp, files: () => Promise<Files
   [
     'a label map of another size',
     1,
-    /must have the same size: masks\/b\.png has 40 x 32 pixels, images\/b\.jpg 1 x 1/,
+    /masks\/b\.png has 40 x 32 pixels, images\/b\.jpg 1 x 1; an image and its label map must have the same size/,
     async () => ({
       ...(await plain()),
       'images/b.jpg': Buffer.from(

@@ -328,6 +328,19 @@ describe('on lists', () => {
     expect(stdout).toContain("error: data.split 'fewer' was not found: ");
   });
 
+  it('tells all that is wrong with them, and what is wrong with the files of those lines that can be read', async () => {
+    const lines = [...linesOf(namesOf('labeled')).trimEnd().split('\n'), 'images/nowhere.jpg masks/nowhere.png', 'a.jpg b.png c', 'd.jpg'];
+    const result = resultOf(await checked(split('faults', `${lines.join('\n')}\n`), '--json'), 2);
+    expect(result.problems.map(({ kind, text }) => [kind, text])).toEqual([
+      ['list', expect.stringMatching(/labeled\.txt:8: 3 words/)],
+      ['list', expect.stringMatching(/labeled\.txt: d\.jpg has no mask/)],
+      ['missing', expect.stringContaining('images/nowhere.jpg')],
+      ['missing', expect.stringContaining('masks/nowhere.png')],
+    ]);
+    expect(result.lists).toEqual({ labelled: 7, unlabelled: 8, val: 4 });
+    expect(result.classes.every(({ labelled }) => labelled.images === 6)).toBe(true);
+  });
+
   it('ends with 2 for a configuration that is wrong, as every command', async () => {
     const { code, stdout, stderr } = await checked('data.crop=3');
     expect([code, stdout]).toEqual([2, '']);
