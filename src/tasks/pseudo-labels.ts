@@ -3,15 +3,16 @@
  * palette, and `pseudo-labels/reliability.json`. What is there already is not made again.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../base/errors.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import type { Rgb, Sample } from '../data/types.ts';
 import { byReliability, reliability } from '../eval/index.ts';
+import { replaceFile } from '../formats/files.ts';
 import { selectionOf } from '../methods/index.ts';
 import { weightsFiles } from '../runs/folder.ts';
 import { replaceJson } from '../runs/manifest.ts';
-import { writeIndexPng } from '../runs/pictures.ts';
+import { indexPng } from '../runs/pictures.ts';
 import { findWeights, verifyWeights } from '../runs/weights.ts';
 import { writing } from '../runs/writing.ts';
 import type { WeightsKind } from '../runs/events.ts';
@@ -87,10 +88,9 @@ export class PseudoLabels {
       try {
         const whole = await this.#each(missing, 'labels', (sample, image, size) => {
           const file = this.#fileOf(sample);
-          mkdirSync(dirname(file), { recursive: true });
           const labels = labelImage(network, image, size, select, device);
           for (const label of labels.data) counts[label]!++;
-          writing(this.#session.run.path, () => writeIndexPng(file, labels, dataset.palette));
+          writing(this.#session.run.path, () => replaceFile(file, [indexPng(labels, dataset.palette)]));
         });
         if (!whole) return undefined;
         for (const text of doubtsOf(counts.subarray(0, dataset.classes.length), dataset.classes)) reporter.warning(text);

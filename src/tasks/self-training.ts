@@ -9,6 +9,7 @@ import { CheckpointError, ConfigError } from '../base/errors.ts';
 import { random } from '../base/random.ts';
 import type { Sample } from '../data/types.ts';
 import type { Round } from '../methods/index.ts';
+import type { RunEvent } from '../runs/events.ts';
 import { weightsFiles } from '../runs/folder.ts';
 import { findWeights, verifyWeights } from '../runs/weights.ts';
 import { noRecord, saveStudent } from '../train/checkpoint.ts';
@@ -105,7 +106,14 @@ function keepEarly({ config, run, dataset }: Session, { iterations, iterationsPe
 /** Puts the best student of a finished round aside, once: the next round's best will take its place. */
 function keepLabeller({ run, progress }: Session, phase: Phase): void {
   const round = phase.round!;
-  if ((findWeights(run.path, 'labeller')?.mark.values.round ?? 0) >= round) return;
+  const kept = findWeights(run.path, 'labeller')?.mark;
+  if (kept && (kept.values.round ?? 0) >= round) {
+    const isKept = (event: RunEvent): boolean =>
+      event.type === 'checkpoint' && event.kind === 'labeller' && event.iteration === kept.iteration;
+    // A kill may have come between the folder and its event.
+    if (!run.events().some(isKept)) run.append({ type: 'checkpoint', iteration: kept.iteration, kind: 'labeller' });
+    return;
+  }
   const best = findWeights(run.path, 'best');
   if (!best || progress.done !== phase.first + phase.iterations)
     throw new CheckpointError(

@@ -2,7 +2,7 @@
  * Kills trainings with SIGKILL at random moments: while they start, step, evaluate and write. DSSN_KILLS says how often; a few
  * times in `npm test`, 50 in `npm run test:soak`.
  */
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,7 +14,9 @@ import { dssn, start } from './command.ts';
 import { type Photographs, writePhotographs } from './pictures.ts';
 import { expectSameRun } from './same-run.ts';
 
-const kills = Number(process.env.DSSN_KILLS ?? 5);
+const allKills = Number(process.env.DSSN_KILLS ?? 5);
+/** Self-training writes more kinds of things, and labels between its rounds. */
+const killsOf: Record<Killed, number> = { dssn: Math.ceil(0.6 * allKills), stpp: Math.floor(0.4 * allKills) };
 
 let set: Photographs;
 beforeAll(async () => {
@@ -22,15 +24,15 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(set.root, { recursive: true }));
 
-const command = (run: string): string[] => [
+/** Twelve steps in all. */
+const lengths = { dssn: ['train.iterations=12', 'train.eval_every=4'], stpp: ['train.iterations=4', 'train.eval_every=2'] } as const;
+type Killed = keyof typeof lengths;
+
+const command = (run: string, method: Killed): string[] => [
   ...['train', '--config', set.config, '--out', run, '--resume'],
-  ...[
-    'model.backbone=resnet10',
-    'model.decoder_channels=8',
-    'train.iterations=12',
-    'train.eval_every=4',
-    'train.checkpoint_every=1',
-  ].flatMap((setting) => ['--set', setting]),
+  ...[`method=${method}`, ...lengths[method], 'model.backbone=resnet10', 'model.decoder_channels=8', 'train.checkpoint_every=1'].flatMap(
+    (setting) => ['--set', setting],
+  ),
 ];
 
 /** The iteration of the last checkpoint, every byte of which is as it was written; 0 where there is none. */
@@ -41,8 +43,8 @@ function lastWhole(run: string): number {
 }
 
 /** Milliseconds until a kill: from the start of the process, or from the first thing that it writes. */
-function moment(kill: number): { fromWriting: boolean; delay: number } {
-  const stream = random('kill', kill);
+function moment(method: Killed, kill: number): { fromWriting: boolean; delay: number } {
+  const stream = random('kill', method, kill);
   const fromWriting = stream.chance(0.7);
   return { fromWriting, delay: stream.integer(0, fromWriting ? 1500 : 2500) };
 }
@@ -52,16 +54,27 @@ async function untilWriting(run: string, done: number, ended: () => boolean): Pr
   while (!ended() && !readEvents(file).some(({ type, iteration }) => type === 'train' && iteration > done)) await wait(5);
 }
 
-describe(`kill -9, ${kills} times at random moments`, () => {
+/** The pseudo-labels, and how reliable they are, by name. */
+function labelsOf(run: string): Record<string, Buffer> {
+  const folder = join(run, 'pseudo-labels');
+  if (!existsSync(folder)) return {};
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.(png|json)$/.test(name));
+  return Object.fromEntries(files.sort().map((name) => [name, readFileSync(join(folder, name))]));
+}
+
+describe.each(['dssn', 'stpp'] as const)(`kill -9, ${allKills} times in all at random moments: %s`, (method) => {
+  const kills = killsOf[method];
+
   it('never loses the last complete checkpoint, and every run ends in the same bits', { timeout: 60_000 + kills * 60_000 }, async () => {
-    const straight = join(set.root, 'straight');
-    expect((await dssn(...command(straight))).code).toBe(0);
+    const straight = join(set.root, `${method}-straight`);
+    expect((await dssn(...command(straight, method))).code).toBe(0);
+    expect(Object.keys(labelsOf(straight))).toHaveLength(method === 'stpp' ? 9 : 0);
     let [done, runs, killed] = [0, 0, 0];
-    let run = join(set.root, 'run-0');
+    let run = join(set.root, `${method}-0`);
     while (killed < kills || done > 0) {
-      const { process, ended } = start(...command(run));
+      const { process, ended } = start(...command(run, method));
       if (killed < kills) {
-        const { fromWriting, delay } = moment(killed);
+        const { fromWriting, delay } = moment(method, killed);
         if (fromWriting) await untilWriting(run, done, () => process.exitCode !== null);
         await Promise.race([wait(delay), ended]);
         process.kill('SIGKILL');
@@ -80,8 +93,9 @@ describe(`kill -9, ${kills} times at random moments`, () => {
       expect([code, stderr]).toEqual([0, '']);
       expect(RunFolder.open(run).manifest?.status).toBe('finished');
       expectSameRun(run, straight);
+      expect(labelsOf(run)).toEqual(labelsOf(straight));
       rmSync(run, { recursive: true });
-      run = join(set.root, `run-${++runs}`);
+      run = join(set.root, `${method}-${++runs}`);
       done = 0;
     }
     expect(killed).toBe(kills);
