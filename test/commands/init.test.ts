@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import { type Split, loadSplit } from '../../src/data/lists.ts';
+import type { CheckResult } from '../../src/tasks/check-types.ts';
 import type { InitResult } from '../../src/tasks/types.ts';
 import { bands, coloured, grey, indexed, type Palette, photograph, snapshot, treeOf } from '../support/label-trees.ts';
 import { dssn } from './command.ts';
@@ -141,8 +142,33 @@ describe('dssn init makes a configuration that trains', () => {
     const evaluated = await dssn('evaluate', '--run', run, '--json');
     expect(evaluated.code, evaluated.stderr).toBe(0);
     expect(Object.keys(JSON.parse(evaluated.stdout).iou)).toEqual(['class_0', 'class_1']);
+    const checked = async (): Promise<CheckResult> => {
+      const { stdout } = await dssn('check', '--config', config, '--no-estimate', '--out', join(work, 'check'), '--json');
+      return JSON.parse(stdout) as CheckResult;
+    };
+    const good = await checked();
+    expect([good.ok, good.errors]).toEqual([true, 0]);
+    // A quarter is black, which is ignored; of the rest two thirds have the commoner colour.
+    const pixels = result.labelled * 40 * 32;
+    expect(good.classes.map(({ labelled: { share, images } }) => [share, images])).toEqual([
+      [expect.closeTo(2 / 3, 9), result.labelled],
+      [expect.closeTo(1 / 3, 9), result.labelled],
+    ]);
+    expect(good.ignored.labelled.pixels).toBe(pixels / 4);
     // A colour that is none of these is told by file and place, not learnt.
     writeFileSync(join(folder, 'annotations/3.png'), coloured(bands([1, 2, 3]), [...colours, [1, 2, 3]]));
+    const { ok, problems } = await checked();
+    expect([ok, problems.filter(({ level }) => level === 'error')]).toEqual([
+      false,
+      [
+        expect.objectContaining({
+          kind: 'label_out_of_range',
+          file: expect.stringMatching(/annotations\/3\.png$/),
+          colour: [1, 2, 3],
+          column: 0,
+        }),
+      ],
+    ]);
     const bad = await dssn('train', '--config', config, '--out', join(work, 'bad'), ...small.flatMap((setting) => ['--set', setting]));
     expect([bad.code, bad.stderr]).toEqual([
       1,

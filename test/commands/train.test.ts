@@ -193,3 +193,24 @@ describe('other settings', () => {
     expect(resultOf(await dssn('evaluate', '--run', run, '--weights', 'latest', '--json'))).toMatchObject(student);
   });
 });
+
+describe('pseudo-labels of one class alone', () => {
+  it('are warned of, on the terminal and in the events, as are classes of which none is kept', async () => {
+    const run = join(set.root, 'collapsed');
+    // Every label is ground's, and the teacher is the student as it was.
+    const ended = await train(
+      run,
+      ...['data.label_map={0: 0, 1: 0, 2: 0}', 'model.backbone=resnet10', 'model.decoder_channels=8', 'train.ema=0.1', 'train.lr=0.05'],
+      ...['train.iterations=36', 'train.burn_in=0.4', 'train.eval_every=36'],
+    );
+    resultOf(ended);
+    const told = [
+      /^pseudo-labels have collapsed: (100\.0|99\.9) % of the pixels of the last 20 batches looked at are labelled ground; a longer train\.burn_in/,
+      /^no pseudo-label of sky, block was kept in the last \d+ batches looked at: unlabelled images teach nothing about them yet$/,
+    ];
+    const events = RunFolder.open(run).events();
+    const warnings = events.flatMap((event) => (event.type === 'warning' ? [event.text] : []));
+    expect(warnings).toEqual(told.map((text) => expect.stringMatching(text)));
+    for (const text of warnings) expect(ended.stderr).toContain(`warning: ${text}\n`);
+  });
+});
