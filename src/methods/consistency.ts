@@ -6,10 +6,39 @@
 import { invariant } from '../base/assert.ts';
 import { maskedCrossEntropy } from '../losses/index.ts';
 import { untracked } from '../nn/index.ts';
-import { ops, type Synchronous, type Tensor } from '../torch/index.ts';
+import { ops, type Synchronous, scope, scoped, type Tensor } from '../torch/index.ts';
 import { cutMix } from './cutmix.ts';
-import type { LabelledViews, StepContext, UnlabelledViews, Views } from './method.ts';
+import type { LabelledViews, StepContext, StepResult, UnlabelledViews, Views } from './method.ts';
 import type { Selection } from './selection.ts';
+
+/** A part of the loss and its terms, as graphs, and tensors without one that are needed after it. */
+export interface Part {
+  readonly loss: Tensor;
+  readonly terms: Readonly<Record<string, Tensor>>;
+  readonly kept?: readonly Tensor[];
+}
+
+/** Computes a part of the loss and learns from it: first all goes that its gradients do not need, then its graph. */
+export function learnPart(learn: StepContext['learn'], compute: () => Part): Part {
+  const part = ((): Part => {
+    using s = scope();
+    const made = compute();
+    s.keep([made.loss, ...Object.values(made.terms), ...(made.kept ?? [])]);
+    return made;
+  })();
+  const loss = learn(part.loss);
+  const terms = Object.entries(part.terms).map(([name, term]) => [name, scoped(() => term.detach())] as const);
+  return { ...part, loss, terms: Object.fromEntries(terms) };
+}
+
+/** A step's result from its parts, with the terms of all of them in this order. */
+export function resultOf(parts: readonly Part[], names: readonly string[]): Pick<StepResult, 'loss' | 'terms'> {
+  const terms = Object.assign({}, ...parts.map((part) => part.terms)) as Record<string, Tensor>;
+  return {
+    loss: parts.map(({ loss }) => loss).reduce((sum, loss) => sum.add(loss)),
+    terms: new Map(names.map((name) => [name, terms[name]!])),
+  };
+}
 
 /** Logits that label the weak views of the unlabelled and of the mix batch, without gradients, and where both show an image. */
 export interface Labeller {
@@ -27,10 +56,12 @@ export function keptShare(keep_UHW: Tensor, valid_UHW: Tensor): Tensor {
 /** The loss of one strong view, CutMixed by `boxes`, against labels mixed likewise; and the share of them that counted. */
 export function strongLoss(strong_UKHW: Tensor, labeller: Labeller, boxes: Int32Array, select: Selection): { loss: Tensor; kept: Tensor } {
   // Thresholds are per image and class, of the image that CutMix made: select after mixing.
-  const mixed_UKHW = cutMix(labeller.weak_UKHW, labeller.mix_UKHW, boxes);
+  const [labels_UHW, keep_UHW] = scoped((): [Tensor, Tensor] => {
+    const mixed_UKHW = cutMix(labeller.weak_UKHW, labeller.mix_UKHW, boxes);
+    return [mixed_UKHW.argmax(1), select(mixed_UKHW)];
+  });
   const valid_UHW = cutMix(labeller.valid_UHW, labeller.validMix_UHW, boxes);
-  const keep_UHW = select(mixed_UKHW);
-  const loss = maskedCrossEntropy(strong_UKHW, mixed_UKHW.argmax(1), keep_UHW, valid_UHW);
+  const loss = maskedCrossEntropy(strong_UKHW, labels_UHW, keep_UHW, valid_UHW);
   return { loss, kept: keptShare(keep_UHW, valid_UHW) };
 }
 
@@ -39,12 +70,15 @@ export function aside<T>(rule: StepContext['batchNorm'], forward: () => Synchron
   return rule === 'separate' ? untracked(forward) : forward();
 }
 
+/** The three batches of such a method. */
+export interface Batches {
+  readonly labelled: LabelledViews;
+  readonly unlabelled: UnlabelledViews;
+  readonly mix: UnlabelledViews;
+}
+
 /** The two batches that a method needs beside the labelled one. */
-export function unlabelledViews({ labelled, unlabelled, mix }: Views): {
-  labelled: LabelledViews;
-  unlabelled: UnlabelledViews;
-  mix: UnlabelledViews;
-} {
+export function unlabelledViews({ labelled, unlabelled, mix }: Views): Batches {
   invariant(unlabelled !== undefined && mix !== undefined, 'an unlabelled and a mix batch');
   return { labelled, unlabelled, mix };
 }

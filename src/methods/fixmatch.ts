@@ -6,8 +6,8 @@
  *
  * Legend: N labelled batch, U unlabelled batch, B = N + U, K classes, H W pixels.
  */
-import { noGrad, ops } from '../torch/index.ts';
-import { aside, keptShare, strongLoss, unlabelledViews } from './consistency.ts';
+import { noGrad, ops, type Tensor } from '../torch/index.ts';
+import { aside, keptShare, learnPart, resultOf, strongLoss, unlabelledViews } from './consistency.ts';
 import { cutMix } from './cutmix.ts';
 import type { Method, StepContext, StepResult, Views } from './method.ts';
 import { labelledLoss, type MethodOptions, selectionOf } from './options.ts';
@@ -18,28 +18,33 @@ export function fixmatch(options: MethodOptions): Method {
   return {
     name: 'fixmatch',
     usesUnlabelled: true,
-    step(views: Views, { student, precision, dropout, batchNorm }: StepContext): StepResult {
+    step(views: Views, { student, precision, dropout, batchNorm, learn }: StepContext): StepResult {
       const { labelled, unlabelled, mix } = unlabelledViews(views);
       const n = labelled.images.size(0);
       const u = unlabelled.weak.size(0);
       const mix_UKHW = noGrad(() => precision(() => student.forward(mix.weak, false)));
-      const clean_BKHW = precision(() => student.forward(ops.cat([labelled.images, unlabelled.weak]), true, dropout('weak')));
-      const strong_U3HW = cutMix(unlabelled.strong1, mix.strong1, unlabelled.boxes1);
-      const strong_UKHW = precision(() => aside(batchNorm, () => student.forward(strong_U3HW, true, dropout('strong'))));
-
-      const weak_UKHW = clean_BKHW.narrow(0, n, u).detach();
+      const weak = learnPart(learn, () => {
+        const clean_BKHW = precision(() => student.forward(ops.cat([labelled.images, unlabelled.weak]), true, dropout('weak')));
+        const weak_UKHW = clean_BKHW.narrow(0, n, u).detach().clone();
+        const loss_x = criterion(clean_BKHW.narrow(0, 0, n), labelled.labels);
+        const keep_UHW = select(weak_UKHW);
+        return {
+          loss: loss_x.mul(0.5),
+          terms: { loss_x, mask_ratio: keptShare(keep_UHW, unlabelled.valid) },
+          kept: [weak_UKHW, keep_UHW],
+        };
+      });
+      const [weak_UKHW, keep_UHW] = weak.kept as [Tensor, Tensor];
       const labeller = { weak_UKHW, mix_UKHW, valid_UHW: unlabelled.valid, validMix_UHW: mix.valid };
-      const lossX = criterion(clean_BKHW.narrow(0, 0, n), labelled.labels);
-      const strong = strongLoss(strong_UKHW, labeller, unlabelled.boxes1, select);
+      const strong = learnPart(learn, () => {
+        const strong_U3HW = cutMix(unlabelled.strong1, mix.strong1, unlabelled.boxes1);
+        const strong_UKHW = precision(() => aside(batchNorm, () => student.forward(strong_U3HW, true, dropout('strong'))));
+        const { loss: loss_s1, kept: kept_s1 } = strongLoss(strong_UKHW, labeller, unlabelled.boxes1, select);
+        return { loss: loss_s1.mul(options.loss.weight_strong).mul(0.5), terms: { loss_s1, kept_s1 } };
+      });
       return {
-        loss: lossX.add(strong.loss.mul(options.loss.weight_strong)).mul(0.5),
-        terms: new Map([
-          ['loss_x', lossX],
-          ['loss_s1', strong.loss],
-          ['kept_s1', strong.kept],
-          ['mask_ratio', keptShare(select(weak_UKHW), unlabelled.valid)],
-        ]),
-        pseudoLabels: () => ({ labels: weak_UKHW.argmax(1), keep: select(weak_UKHW).and(unlabelled.valid) }),
+        ...resultOf([weak, strong], ['loss_x', 'loss_s1', 'kept_s1', 'mask_ratio']),
+        pseudoLabels: () => ({ labels: weak_UKHW.argmax(1), keep: keep_UHW.and(unlabelled.valid) }),
       };
     },
   };

@@ -46,12 +46,17 @@ export interface StepContext {
   readonly precision: <T>(forward: () => Synchronous<T>) => T;
   /** Channel masks of the n-th feature perturbation for a batch of images. */
   readonly drop: (n: number, images: number) => FeatureDrop;
+  /**
+   * Takes a part of the loss, a scalar with gradients: adds its gradients to the student's, which frees the memory of its graph,
+   * and returns its value. So a step needs the memory of its largest part alone; the sum of all parts is the loss.
+   */
+  readonly learn: (part: Tensor) => Tensor;
   /** Masks of the network's own dropout in one of the student's forward passes, by a name that is the pass's alone. */
   readonly dropout: (pass: string) => DrawMask;
 }
 
 export interface StepResult {
-  /** What is minimised: a scalar tensor with gradients. */
+  /** What is minimised: the sum of the parts that `learn` was given, a scalar. */
   readonly loss: Tensor;
   /** Scalars by the names of SPEC section 5, and shares of kept pixels: for the log. */
   readonly terms: ReadonlyMap<string, Tensor>;

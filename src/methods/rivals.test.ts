@@ -1,4 +1,4 @@
-/** FixMatch and UniMatch (SPEC section 8) against the definition, written out pixel by pixel in plain numbers. */
+/** FixMatch and UniMatch (SPEC section 8) against the definition, written out pixel by pixel in plain numbers; learning by parts. */
 import { describe, expect, it } from 'vitest';
 import { expectClose } from '../../test/support/golden.ts';
 import { recipeFill } from '../../test/support/recipe.ts';
@@ -37,6 +37,8 @@ const contextOf = (student: DeepLabV3Plus): StepContext => ({
   warmup: false,
   batchNorm: 'shared',
   precision: <T>(forward: () => Synchronous<T>): T => forward(),
+  // With its graph: a test may want the gradients.
+  learn: (part) => part,
   drop,
   dropout: () => () => {
     throw new Error('this network has no dropout');
@@ -212,3 +214,34 @@ it('FixMatch that is sure of nothing learns from the labelled images alone', () 
   expect(terms.get('mask_ratio')!.item()).toBe(0);
   expectClose([loss.item()], [terms.get('loss_x')!.item() / 2], 'loss', tolerance);
 });
+
+it.each(['fixmatch', 'unimatch', 'dssn'] as const)(
+  '%s has the same gradients from the parts of its loss, one by one, as from their sum',
+  (name) => {
+    using _ = scope();
+    const { views, options } = setting('parts');
+    const gradients = (whole: boolean): ReadonlyMap<string, Tensor> => {
+      const student = network();
+      let parts = 0;
+      const learn = (part: Tensor): Tensor => {
+        parts++;
+        if (whole) return part;
+        part.backward();
+        return part.detach();
+      };
+      const { loss } = methods[name]({ ...options, loss: { ...options.loss, weight_contrastive: 0.1 } }).step(views, {
+        ...contextOf(student),
+        learn,
+      });
+      expect(parts).toBe(2);
+      if (whole) loss.backward();
+      return new Map([...student.namedParameters()].map(([key, parameter]) => [key, parameter.grad!]));
+    };
+    const [apart, together] = [gradients(false), gradients(true)];
+    for (const [key, gradient] of apart) {
+      const other = together.get(key)!;
+      const distance = ops.norm(gradient.sub(other)).item();
+      expect(distance, key).toBeLessThanOrEqual(1e-6 * ops.norm(other).item());
+    }
+  },
+);

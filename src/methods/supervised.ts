@@ -1,4 +1,5 @@
 /** Supervised training on the labelled images alone: the baseline of every comparison (SPEC section 8). */
+import { learnPart, resultOf } from './consistency.ts';
 import type { Method, StepContext, StepResult, Views } from './method.ts';
 import { labelledLoss, type MethodOptions } from './options.ts';
 
@@ -7,10 +8,13 @@ export function supervised(options: MethodOptions): Method {
   return {
     name: 'supervised',
     usesUnlabelled: false,
-    step({ labelled }: Views, { student, precision, dropout }: StepContext): StepResult {
-      const logits_NKHW = precision(() => student.forward(labelled.images, true, dropout('labelled')));
-      const loss = criterion(logits_NKHW, labelled.labels);
-      return { loss, terms: new Map([['loss_x', loss]]) };
+    step({ labelled }: Views, { student, precision, dropout, learn }: StepContext): StepResult {
+      const part = learnPart(learn, () => {
+        const logits_NKHW = precision(() => student.forward(labelled.images, true, dropout('labelled')));
+        const loss = criterion(logits_NKHW, labelled.labels);
+        return { loss, terms: { loss_x: loss } };
+      });
+      return resultOf([part], ['loss_x']);
     },
   };
 }

@@ -8,7 +8,7 @@
  */
 import { maskedCrossEntropy } from '../losses/index.ts';
 import { noGrad, ops, type Tensor } from '../torch/index.ts';
-import { aside, keptShare, strongLoss, unlabelledViews } from './consistency.ts';
+import { aside, keptShare, learnPart, resultOf, strongLoss, unlabelledViews } from './consistency.ts';
 import { cutMix } from './cutmix.ts';
 import type { Method, StepContext, StepResult, Views } from './method.ts';
 import { labelledLoss, type MethodOptions, selectionOf } from './options.ts';
@@ -20,40 +20,40 @@ export function unimatch(options: MethodOptions): Method {
   return {
     name: 'unimatch',
     usesUnlabelled: true,
-    step(views: Views, { student, precision, dropout, batchNorm, drop }: StepContext): StepResult {
+    step(views: Views, { student, precision, dropout, batchNorm, drop, learn }: StepContext): StepResult {
       const { labelled, unlabelled, mix } = unlabelledViews(views);
+      const { valid, boxes1, boxes2 } = unlabelled;
       const n = labelled.images.size(0);
       const u = unlabelled.weak.size(0);
       const mix_UKHW = noGrad(() => precision(() => student.forward(mix.weak, false)));
-      const [clean_BKHW, drop_BKHW] = precision(() =>
-        student.forwardWithDrops(ops.cat([labelled.images, unlabelled.weak]), true, [drop(1, n + u)], batchNorm, dropout('weak')),
-      ) as [Tensor, Tensor];
-      const strong1_U3HW = cutMix(unlabelled.strong1, mix.strong1, unlabelled.boxes1);
-      const strong2_U3HW = cutMix(unlabelled.strong2, mix.strong2, unlabelled.boxes2);
-      const strong_2UKHW = precision(() =>
-        aside(batchNorm, () => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true, dropout('strong'))),
-      );
-
-      const weak_UKHW = clean_BKHW.narrow(0, n, u).detach();
-      const keep_UHW = select(weak_UKHW);
-      const labeller = { weak_UKHW, mix_UKHW, valid_UHW: unlabelled.valid, validMix_UHW: mix.valid };
-      const lossX = criterion(clean_BKHW.narrow(0, 0, n), labelled.labels);
-      const strong1 = strongLoss(strong_2UKHW.narrow(0, 0, u), labeller, unlabelled.boxes1, select);
-      const strong2 = strongLoss(strong_2UKHW.narrow(0, u, u), labeller, unlabelled.boxes2, select);
-      const lossFp = maskedCrossEntropy(drop_BKHW.narrow(0, n, u), weak_UKHW.argmax(1), keep_UHW, unlabelled.valid);
-      const loss = lossX.add(strong1.loss.add(strong2.loss).mul(weight_strong)).add(lossFp.mul(weight_feature));
+      const weak = learnPart(learn, () => {
+        const [clean_BKHW, drop_BKHW] = precision(() =>
+          student.forwardWithDrops(ops.cat([labelled.images, unlabelled.weak]), true, [drop(1, n + u)], batchNorm, dropout('weak')),
+        ) as [Tensor, Tensor];
+        // A copy: a view would hold the memory of all predictions.
+        const weak_UKHW = clean_BKHW.narrow(0, n, u).detach().clone();
+        const keep_UHW = select(weak_UKHW);
+        const loss_x = criterion(clean_BKHW.narrow(0, 0, n), labelled.labels);
+        const loss_fp1 = maskedCrossEntropy(drop_BKHW.narrow(0, n, u), weak_UKHW.argmax(1), keep_UHW, valid);
+        const loss = loss_x.add(loss_fp1.mul(weight_feature)).mul(0.5);
+        return { loss, terms: { loss_x, loss_fp1, mask_ratio: keptShare(keep_UHW, valid) }, kept: [weak_UKHW, keep_UHW] };
+      });
+      const [weak_UKHW, keep_UHW] = weak.kept as [Tensor, Tensor];
+      const labeller = { weak_UKHW, mix_UKHW, valid_UHW: valid, validMix_UHW: mix.valid };
+      const strong = learnPart(learn, () => {
+        const strong1_U3HW = cutMix(unlabelled.strong1, mix.strong1, boxes1);
+        const strong2_U3HW = cutMix(unlabelled.strong2, mix.strong2, boxes2);
+        const strong_2UKHW = precision(() =>
+          aside(batchNorm, () => student.forward(ops.cat([strong1_U3HW, strong2_U3HW]), true, dropout('strong'))),
+        );
+        const one = strongLoss(strong_2UKHW.narrow(0, 0, u), labeller, boxes1, select);
+        const two = strongLoss(strong_2UKHW.narrow(0, u, u), labeller, boxes2, select);
+        const loss = one.loss.add(two.loss).mul(weight_strong).mul(0.5);
+        return { loss, terms: { loss_s1: one.loss, loss_s2: two.loss, kept_s1: one.kept, kept_s2: two.kept } };
+      });
       return {
-        loss: loss.mul(0.5),
-        terms: new Map([
-          ['loss_x', lossX],
-          ['loss_s1', strong1.loss],
-          ['loss_s2', strong2.loss],
-          ['loss_fp1', lossFp],
-          ['kept_s1', strong1.kept],
-          ['kept_s2', strong2.kept],
-          ['mask_ratio', keptShare(keep_UHW, unlabelled.valid)],
-        ]),
-        pseudoLabels: () => ({ labels: weak_UKHW.argmax(1), keep: keep_UHW.and(unlabelled.valid) }),
+        ...resultOf([weak, strong], ['loss_x', 'loss_s1', 'loss_s2', 'loss_fp1', 'kept_s1', 'kept_s2', 'mask_ratio']),
+        pseudoLabels: () => ({ labels: weak_UKHW.argmax(1), keep: keep_UHW.and(valid) }),
       };
     },
   };

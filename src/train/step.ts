@@ -189,6 +189,10 @@ export class Stepper {
       warmup: open.warmup,
       precision,
       batchNorm: train.batch_norm,
+      learn: (part) => {
+        (open.batches === 1 ? part : part.div(open.batches)).backward();
+        return part.detach();
+      },
       drop: (n, images) => this.#drop(number, n, images),
       dropout: (pass) => dropoutMasks(seed, number, pass, device),
     });
@@ -201,7 +205,6 @@ export class Stepper {
       open.bad = bad.map((name) => `${name} is ${open.values[name]}`).join(', ');
       return;
     }
-    (open.batches === 1 ? result.loss : result.loss.div(open.batches)).backward();
     inspect?.(result);
   }
 
