@@ -61,21 +61,18 @@ function listOf(names: readonly string[]): string {
   return names.slice(0, LINES_SHOWN).join(', ') + (rest > 0 ? `, and ${rest} more` : '');
 }
 
-/** The problems of one kind: what they are, then a line each. */
-function linesOfKind(these: readonly CheckProblem[], more: string): string[] {
+/** The problems of one kind: what they are, then a line each. `where` the report holds those that are not shown. */
+function linesOfKind(these: readonly CheckProblem[], where: string): string[] {
   const { kind, level } = these[0]!;
   const heading = headings[kind];
-  if (!heading) return these.map(({ text }) => `${level}: ${text}`);
+  const texts = these.slice(0, LINES_SHOWN).map(({ text }) => text);
+  const more = these.length > LINES_SHOWN ? [`  and ${these.length - LINES_SHOWN} more${where}`] : [];
+  if (!heading) return [...texts.map((text) => `${level}: ${text}`), ...more];
   const title = `${level}: ${nameOf(these.length, ...heading)}`;
   const classes = these.flatMap((problem) => problem.class ?? []);
   if (classes.length > 0) return [`${title}: ${listOf(classes)}`];
-  const shown = these.slice(0, LINES_SHOWN).map(({ text }) => `  ${text}`);
-  const rest = these.length - shown.length;
-  return [
-    kind === 'label_out_of_range' && these.length > 1 ? `${title}: ${labelsOf(these)}` : title,
-    ...shown,
-    ...(rest > 0 ? [`  and ${rest} more${more}`] : []),
-  ];
+  const first = kind === 'label_out_of_range' && these.length > 1 ? `${title}: ${labelsOf(these)}` : title;
+  return [first, ...texts.map((text) => `  ${text}`), ...more];
 }
 
 /** The problems of one level, kind by kind. */
