@@ -10,6 +10,7 @@ import { type Inspection, inspectRun } from '../runs/inspect.ts';
 import { listRecord, type ManifestInput } from '../runs/manifest.ts';
 import { type Device, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
+import { lookForPretrained } from '../train/pretrained.ts';
 import { holdOut } from './holdout.ts';
 import { learnPhase, prepare, type Session, type TrainHooks } from './phase.ts';
 import { phasesOf, planOf } from './plan.ts';
@@ -92,6 +93,9 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     prepared?.stepper.free();
     throw error;
   }
+  const idle = prepared && config.pretrained === null && lookForPretrained(config.model.backbone, config.data.root);
+  if (idle)
+    reporter.warning(`${idle} is not used, since pretrained is null: the backbone is drawn from the seed; --set pretrained=auto takes it`);
   const progress = run.checkpoint ? progressOf(run.checkpoint) : noProgress();
   if (changed.some(({ key }) => changesYardstick(key)) && !Number.isNaN(progress.student.best)) {
     for (const who of ['student', 'teacher'] as const) Object.assign(progress[who], { best: Number.NaN, by: Number.NaN });

@@ -25,15 +25,23 @@ export function isIgnored(backbone: string, key: string): boolean {
   return key.startsWith('fc.') || leftovers[backbone]?.test(key) === true;
 }
 
+const placesOf = (backbone: BackboneName, root: string): string[] =>
+  ['.', root].flatMap((base) => endings.map((ending) => resolve(base, join(folder, backbone + ending))));
+
+/** The file that `pretrained: auto` would take, if there is one. */
+export const lookForPretrained = (backbone: BackboneName, root: string): string | undefined =>
+  placesOf(backbone, root).find((place) => existsSync(place));
+
 /**
  * The file that `pretrained: auto` means: `pretrained/BACKBONE.pth` or `.safetensors`, below the working directory, then below
  * the data's root. @throws CheckpointError that lists where it was looked for.
  */
 export function findPretrained(backbone: BackboneName, root: string): string {
-  const places = ['.', root].flatMap((base) => endings.map((ending) => resolve(base, join(folder, backbone + ending))));
-  const found = places.find((place) => existsSync(place));
+  const found = lookForPretrained(backbone, root);
   if (found !== undefined) return found;
-  throw new CheckpointError(`pretrained: auto found no weights of ${backbone}; looked for ${places.join(', ')}; ${sources}`);
+  throw new CheckpointError(
+    `pretrained: auto found no weights of ${backbone}; looked for ${placesOf(backbone, root).join(', ')}; ${sources}`,
+  );
 }
 
 function checkThere(file: string): void {

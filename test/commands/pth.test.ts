@@ -191,6 +191,14 @@ describe('pretrained weights', () => {
     // A step at a rate of 1e-9 leaves them what they were, but for rounding.
     for (const [k, value] of given!.entries()) expect(Math.abs(learnt![k]! - value)).toBeLessThan(1e-5);
 
+    const warnings: string[] = [];
+    const unused = loadConfig(set.config, ['model.backbone=resnet10', 'train.iterations=1', 'train.eval_every=1']);
+    const reporter = { ...untilFirst(new AbortController()), warning: (text: string) => void warnings.push(text) };
+    await train({ config: unused, out: join(root, 'from-seed'), command: [], reporter, resume: false });
+    expect(warnings).toEqual([
+      expect.stringMatching(/\/pretrained\/resnet10\.pth is not used, since pretrained is null.*pretrained=auto takes it$/),
+    ]);
+
     rmSync(file);
     const goOn = { ...options, signal: new AbortController().signal, reporter: untilFirst(new AbortController()) };
     expect(await train({ ...goOn, resume: true })).toMatchObject({ status: 'finished', iterations: 2 });
