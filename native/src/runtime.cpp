@@ -7,6 +7,9 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 
 #include <malloc.h>
+#include <unistd.h>
+
+#include <csignal>
 
 namespace dssn {
 
@@ -18,6 +21,31 @@ auto switchOffNnpack(Context& context, int) -> decltype(context.setUserEnabledNN
 }
 template <typename Context>
 void switchOffNnpack(Context&, long) {}
+
+// A step may keep the main thread busy for minutes, and JavaScript hears of no signal before it ends. The first one is passed on to
+// it; the second ends the process here, at once, as a kill would: what is on the disk is whole at any moment.
+static volatile sig_atomic_t signalsSeen = 0;
+static struct sigaction handlersBefore[NSIG];
+
+static void onSignal(int number) {
+  if (signalsSeen++ > 0) _exit(128 + number);
+  const auto& before = handlersBefore[number];
+  if (before.sa_handler != SIG_IGN && before.sa_handler != SIG_DFL) return before.sa_handler(number);
+  if (before.sa_handler == SIG_DFL) _exit(128 + number);
+}
+
+static void endAtSecondSignal() {
+  for (int number : {SIGINT, SIGTERM}) {
+    struct sigaction present {};
+    if (sigaction(number, nullptr, &present) != 0 || present.sa_handler == onSignal || (present.sa_flags & SA_SIGINFO) != 0) continue;
+    handlersBefore[number] = present;
+    struct sigaction ours {};
+    ours.sa_handler = onSignal;
+    ours.sa_flags = SA_RESTART;
+    sigfillset(&ours.sa_mask);
+    sigaction(number, &ours, nullptr);
+  }
+}
 
 void initRuntime(Napi::Env env, Napi::Object exports) {
   using Info = Napi::CallbackInfo;
@@ -39,6 +67,10 @@ void initRuntime(Napi::Env env, Napi::Object exports) {
     });
   });
   add("threads", [](const Info& i) -> Napi::Value { return Napi::Number::New(i.Env(), at::get_num_threads()); });
+  add("endAtSecondSignal", [](const Info& i) -> Napi::Value {
+    endAtSecondSignal();
+    return i.Env().Undefined();
+  });
   add("manualSeed", [](const Info& i) -> Napi::Value {
     return guarded(i.Env(), "manualSeed", [&]() -> Napi::Value {
       at::manual_seed(uint64_t(toInteger(i[0])));

@@ -1,7 +1,7 @@
 /** Files of weights on disk: read in pieces that the system can move at once, replaced as a whole or not at all. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { closeSync, existsSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { CheckpointError, messageOf } from '../base/errors.ts';
 
 /** Linux moves at most 2^31 - 4096 bytes a call. */
@@ -75,7 +75,7 @@ export function readWhole(path: string): Uint8Array {
 export function replaceFile(path: string, pieces: Iterable<Uint8Array>): void {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     const descriptor = openSync(temporary, 'w');
     try {
       for (const piece of pieces) writeFully(descriptor, piece);
@@ -88,6 +88,20 @@ export function replaceFile(path: string, pieces: Iterable<Uint8Array>): void {
   } catch (cause) {
     remove(temporary);
     throw new CheckpointError(`${path}: cannot be written (${messageOf(cause)})`, { cause });
+  }
+}
+
+/** Makes a folder and those above it. @throws the system's own reason */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    // On a read-only disk Node says that the folder above is not there. Made alone, the first that is missing tells why it cannot be.
+    let first = resolve(path);
+    while (first !== dirname(first) && !existsSync(dirname(first))) first = dirname(first);
+    mkdirSync(first);
+    throw error;
   }
 }
 

@@ -2,21 +2,22 @@
  * A run folder: `config.json` (resolved), `manifest.json`, `events.jsonl`, and the weights in `latest/`, `best/` and
  * `teacher-best/`. `RunFolder.open` is for readers and changes nothing; `RunWriter` is the one writer.
  */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CheckpointError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
+import { makeFolder } from '../formats/files.ts';
 import type { Difference } from './compare.ts';
 import { EventWriter, type LoggedEvent, type RunEvent, readEvents, type WeightsKind } from './events.ts';
-import { CONFIG, inspectRun, MANIFEST, readConfig, readManifest } from './inspect.ts';
+import { CONFIG, checkNotDamaged, inspectRun, MANIFEST, readConfig, readManifest } from './inspect.ts';
 import { lockRun } from './lock.ts';
 import { beginSession, type Manifest, type ManifestInput, replaceJson, type SessionRecord } from './manifest.ts';
 import { type RunPicture, TensorBoardLog } from './tensorboard.ts';
 import {
   findWeights,
   type PassedOver,
-  RUN_FORMAT,
   type ReplaceInfo,
+  RUN_FORMAT,
   recoverWeights,
   removeWeights,
   replaceWeights,
@@ -81,14 +82,15 @@ export class RunFolder {
    */
   weightsFile(choice?: string): string {
     if (choice === undefined) {
-      const first = (['teacher-best', 'best', 'latest'] as const).map((name) => this.#fileOf(name)).find((found) => found !== undefined);
+      const names = ['teacher-best', 'best', 'latest'] as const;
+      const first = names.map((name) => this.#fileOf(name)).find((found) => found !== undefined);
       if (first) return sound(first);
       throw new CheckpointError(`${this.path}: this run holds no weights yet`);
     }
     if (choice in choices) {
       const found = this.#fileOf(choice);
       if (found) return sound(found);
-      const there = Object.keys(choices).filter((name) => this.#fileOf(name));
+      const there = Object.keys(choices).filter((name) => this.weights(choices[name]!.kind));
       throw new CheckpointError(`${this.path}: holds no weights ${choice}; there are: ${there.join(', ') || 'none yet'}`);
     }
     if (existsSync(choice)) return choice;
@@ -98,6 +100,7 @@ export class RunFolder {
   #fileOf(name: string): FileOfWeights | undefined {
     const { kind, file } = choices[name]!;
     const found = this.weights(kind);
+    if (!found) checkNotDamaged(this.path, kind);
     if (!found || !(file in found.mark.files)) return undefined;
     return { ...found, file };
   }
@@ -122,6 +125,8 @@ export interface RunWriterOptions {
   readonly replace?: boolean;
   /** With `resume`: keys, or sections, of the configuration that may differ from the run's. */
   readonly allowChange?: readonly string[];
+  /** Lists that have changed, as was allowed: for the record. */
+  readonly changedLists?: readonly Difference[];
   /** Told of what went wrong beside the run, which goes on. */
   readonly warn?: (text: string) => void;
 }
@@ -137,6 +142,8 @@ export class RunWriter {
   readonly #unlock: () => void;
   readonly #keep: number;
   readonly #tensorboard: TensorBoardLog | undefined;
+  /** What the run was before this process, until it has saved something of its own. */
+  #before: { readonly config: Config; readonly manifest: Manifest } | undefined;
   #manifest: Manifest;
 
   private constructor(folder: string, options: RunWriterOptions, changed: readonly Difference[], unlock: () => void) {
@@ -152,6 +159,7 @@ export class RunWriter {
     this.checkpoint = this.checkpoint && findWeights(folder, 'latest');
     const from = this.checkpoint?.mark.iteration ?? 0;
     const earlier = this.checkpoint ? readManifest(folder) : undefined;
+    this.#before = earlier && { config: readConfig(folder), manifest: earlier };
     this.#events = EventWriter.open(path.join(folder, EVENTS), this.checkpoint ? from : -1, this.checkpoint?.mark.values.evaluated);
     const { log } = options.config;
     this.#tensorboard = log.tensorboard
@@ -185,10 +193,10 @@ export class RunWriter {
       ? { changed: [] }
       : inspectRun(folder, options.config, options.resume ?? false, options.allowChange);
     return writing(folder, () => {
-      mkdirSync(folder, { recursive: true });
+      makeFolder(folder);
       const unlock = lockRun(folder);
       try {
-        return new RunWriter(folder, options, changed, unlock);
+        return new RunWriter(folder, options, [...changed, ...(options.changedLists ?? [])], unlock);
       } catch (error) {
         unlock();
         throw error;
@@ -217,6 +225,7 @@ export class RunWriter {
       this.#events.flush();
       replaceWeights(this.path, kind, { ...info, keep: this.#keep }, fill);
     });
+    if (kind === 'latest') this.#before = undefined;
     this.append({ type: 'checkpoint', iteration: info.iteration, kind });
   }
 
@@ -231,6 +240,12 @@ export class RunWriter {
         this.#events.flush();
         const ended = { ...this.#manifest.sessions.at(-1)!, ended: new Date().toISOString(), to: iteration, status };
         this.#manifest = { ...this.#manifest, status, sessions: this.#manifest.sessions.with(-1, ended) };
+        if (status !== 'finished' && this.#before) {
+          // Nothing came of the changes: the run is still the one that it was.
+          const { lists, iterations } = this.#before.manifest;
+          this.#manifest = { ...this.#manifest, lists, ...(iterations !== undefined && { iterations }) };
+          replaceJson(path.join(this.path, CONFIG), this.#before.config);
+        }
         replaceJson(path.join(this.path, MANIFEST), this.#manifest);
       });
     } catch (error) {

@@ -6,8 +6,9 @@ import { nearest } from '../base/suggest.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { type Difference, differences, isWithin, learningKeys } from './compare.ts';
+import type { WeightsKind } from './events.ts';
 import type { Manifest } from './manifest.ts';
-import { earlierWeights, findWeights, RUN_FORMAT, weightsKinds } from './weights.ts';
+import { earlierWeights, findWeights, RUN_FORMAT, verifyWeights, type Weights, weightsKinds } from './weights.ts';
 
 export const CONFIG = 'config.json';
 export const MANIFEST = 'manifest.json';
@@ -37,6 +38,24 @@ export function holdsCheckpoint(folder: string): boolean {
   return weightsKinds.some((kind) => findWeights(folder, kind) !== undefined) || earlierWeights(folder).length > 0;
 }
 
+/** @throws CheckpointError for a folder of weights that is there and not whole */
+export function checkNotDamaged(folder: string, kind: WeightsKind, remedy = 'mend it, or choose other weights'): void {
+  if (existsSync(path.join(folder, kind)) && !findWeights(folder, kind))
+    throw new CheckpointError(
+      `${path.join(folder, kind)}: is damaged: a file is missing, or not of the size that its checkpoint.json says; ${remedy}`,
+    );
+}
+
+/** Whether every byte is as it was written. */
+function isSound(weights: Weights): boolean {
+  try {
+    verifyWeights(weights);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export interface Inspection {
   readonly state: 'new' | 'resume' | 'finished';
   /** Where the configuration differs from the run's, as it was allowed to. */
@@ -55,10 +74,7 @@ export function inspectRun(folder: string, config: Config, resume: boolean, allo
   if (existsSync(folder) && !statSync(folder).isDirectory()) throw new ConfigError(`${folder}: is a file; --out must name a folder`);
   for (const kind of weightsKinds) {
     const goesBack = kind === 'latest' && resume && earlierWeights(folder).length > 0;
-    if (existsSync(path.join(folder, kind)) && !findWeights(folder, kind) && !goesBack)
-      throw new CheckpointError(
-        `${path.join(folder, kind)}: is damaged: a file is missing, or not of the size that its checkpoint.json says; mend it, or give another --out`,
-      );
+    if (!goesBack) checkNotDamaged(folder, kind, 'mend it, or give another --out');
   }
   if (!holdsCheckpoint(folder)) return { state: 'new', changed: [] };
   if (!resume) throw new ConfigError(`${folder}: holds a checkpoint already; add --resume to go on from it, or give another --out`);
@@ -70,7 +86,14 @@ export function inspectRun(folder: string, config: Config, resume: boolean, allo
       `${folder}: cannot go on with another configuration than the run began with\n${lines.join('\n')}\nallow it with ${refused.map(({ key }) => `--allow-config-change ${key}`).join(' ')}, or give another --out`,
     );
   }
-  if (readManifest(folder)?.status === 'finished' && changed.length === 0) return { state: 'finished', changed };
+  if (readManifest(folder)?.status === 'finished' && changed.length === 0) {
+    const last = findWeights(folder, 'latest');
+    if (last && isSound(last)) return { state: 'finished', changed };
+    if (!last && earlierWeights(folder).length === 0)
+      throw new CheckpointError(
+        `${path.join(folder, 'latest')}: is missing from a run that has finished; put it back, or give another --out`,
+      );
+  }
   return { state: findWeights(folder, 'latest') || earlierWeights(folder).length > 0 ? 'resume' : 'new', changed };
 }
 

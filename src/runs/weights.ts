@@ -105,6 +105,8 @@ export function earlierWeights(run: string): Weights[] {
 export interface PassedOver {
   readonly folder: string;
   readonly reason: string;
+  /** It is not there at all. */
+  readonly gone?: boolean;
 }
 
 /**
@@ -118,7 +120,10 @@ export function soundCheckpoint(run: string): { readonly passedOver: readonly Pa
   if (existsSync(present) && !openWeights(present))
     passedOver.push({ folder: present, reason: `${present}: a file is missing, or not of the size that its ${MARK} says` });
   // After a crash the one before may still lie beside the last one.
-  const candidates = [...[present, fresh, old].flatMap((folder) => openWeights(folder) ?? []), ...earlierWeights(run)];
+  const last = [present, fresh, old].flatMap((folder) => openWeights(folder) ?? []);
+  const candidates = [...last, ...earlierWeights(run)];
+  if (candidates.length > 0 && last.length === 0 && passedOver.length === 0)
+    passedOver.push({ folder: present, reason: `${present}: is not there`, gone: true });
   for (const weights of candidates) {
     try {
       verifyWeights(weights);
@@ -126,7 +131,7 @@ export function soundCheckpoint(run: string): { readonly passedOver: readonly Pa
       passedOver.push({ folder: weights.folder, reason: messageOf(error) });
       continue;
     }
-    for (const { folder } of passedOver) setAside(folder);
+    for (const { folder, gone } of passedOver) if (!gone) setAside(folder);
     if (weights.folder !== present) renameSync(weights.folder, present);
     return { passedOver };
   }
@@ -141,10 +146,13 @@ function setAside(folder: string): void {
   renameSync(folder, target);
 }
 
-/** Keeps a folder that `latest` has replaced as one of the earlier ones; any other kind is removed. */
+/**
+ * Keeps a folder that `latest` has replaced as one of the earlier ones; any other kind is removed, and a checkpoint that was taken
+ * while steps were left out: it must not push a good one out.
+ */
 function retire(run: string, kind: WeightsKind, folder: string): void {
   const mark = kind === 'latest' ? readMark(folder) : undefined;
-  if (!mark) {
+  if (!mark || (mark.values.skipped ?? 0) > 0) {
     rmSync(folder, { recursive: true, force: true });
     return;
   }

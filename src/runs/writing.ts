@@ -8,6 +8,8 @@ const meanings: Readonly<Record<string, string>> = {
   EROFS: 'the disk is read-only',
   EACCES: 'you may not write there',
   EPERM: 'you may not write there',
+  ENOTDIR: 'a file stands where a folder should',
+  EEXIST: 'a file stands where a folder should',
   EIO: 'the disk fails',
 };
 

@@ -1,8 +1,8 @@
 /** The process that `estimateTraining` starts: takes one setup, tells its progress and its result, and ends with its parent. */
 import { writeFileSync } from 'node:fs';
 import { DssnError, messageOf } from '../base/errors.ts';
-import type { MeasureSetup } from './check-measure.ts';
 import type { ChildMessage } from './check-estimate.ts';
+import type { MeasureSetup } from './check-measure.ts';
 
 const tell = (message: ChildMessage): Promise<void> => new Promise((resolve) => process.send!(message, () => resolve()));
 

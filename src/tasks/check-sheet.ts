@@ -2,8 +2,8 @@
 import { resizeBilinear, resizeNearest } from '../data/augment/resize.ts';
 import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import { decodeSample } from '../data/loader/source.ts';
-import { type ContactCell, contactSheet } from '../runs/pictures.ts';
 import type { Rgb } from '../data/types.ts';
+import { type ContactCell, contactSheet } from '../runs/pictures.ts';
 import type { Examined } from './check-problems.ts';
 import type { ClassHistogram } from './check-types.ts';
 

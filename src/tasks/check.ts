@@ -1,5 +1,5 @@
 /** `dssn check`: everything that a training would stumble over, told at once, before it begins. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { dirname, extname, join, resolve } from 'node:path';
 import { CheckpointError, ConfigError, DataError, messageOf } from '../base/errors.ts';
@@ -9,6 +9,7 @@ import { examineAll } from '../data/check/examine-all.ts';
 import { readSplit, type Split, type SplitReading } from '../data/lists.ts';
 import { findLabels } from '../data/other-labels.ts';
 import type { Sample } from '../data/types.ts';
+import { makeFolder } from '../formats/files.ts';
 import { methods } from '../methods/index.ts';
 import { writePng } from '../runs/pictures.ts';
 import { stemOf } from '../train/pretrained.ts';
@@ -158,7 +159,7 @@ function outputsOf(out: string, root: string, split: Split | undefined): Outputs
   if (report !== null && existsSync(report) && !isReport(report)) refuse(report, 'is there and was not written by a check');
   if (report !== null && !existsSync(report) && existsSync(picture)) refuse(picture, 'is there and was not written by a check');
   try {
-    mkdirSync(dirname(outputs.picture), { recursive: true });
+    makeFolder(dirname(outputs.picture));
   } catch (cause) {
     throw new ConfigError(`--out ${out}: cannot be written (${messageOf(cause)})`, { cause });
   }

@@ -78,6 +78,9 @@ describe('readLabelMaps', () => {
     const soft = bands([0, 255]).map((label, i) => (i < 40 ? 6 * i : label));
     expect(looksSoft(await read(grey(soft)))).toBe(true);
     expect(looksSoft(await read(grey(bands([0, 255]))))).toBe(false);
+    // Twenty classes without a gap, mostly background and borders.
+    const classes = bands([0, 255]).map((label, i) => (i < 20 ? i : label));
+    expect(looksSoft(await read(grey(classes)))).toBe(false);
     expect(looksSoft(await read(grey(bands(Array.from({ length: 32 }, (_, i) => i)))))).toBe(false);
   });
 });

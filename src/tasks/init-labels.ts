@@ -15,6 +15,8 @@ const MOST_COLOURS = MAX_CLASSES + 16;
 /** Share of the pixels with 0 or 255 from which what lies between looks like soft edges, and the number of labels that it takes. */
 const BLACK_AND_WHITE = 0.8;
 const SOFT_LABELS = 16;
+/** Smoothed edges of many masks leave out no number either. */
+const MOST_NUMBERED = 200;
 
 /** How often a stored label occurs. */
 export interface Count {
@@ -180,9 +182,11 @@ export async function readLabelMaps(
   return { ...storage, counts, present, ...(doubt !== undefined && { doubt }) };
 }
 
-/** Whether label maps of numbers look like masks of 0 and 255 whose edges were smoothed. */
+/** Whether label maps of numbers look like masks of 0 and 255 whose edges were smoothed, and not like classes numbered without a gap. */
 export function looksSoft({ stored, counts }: LabelMaps): boolean {
   if (stored !== 'numbers' || counts.size < SOFT_LABELS) return false;
+  const largest = Math.max(...[...counts.keys()].filter((label) => label !== 255));
+  if (largest + 2 === counts.size && largest < MOST_NUMBERED) return false;
   const all = [...counts.values()].reduce((sum, { pixels }) => sum + pixels, 0);
   const two = (counts.get(0)?.pixels ?? 0) + (counts.get(255)?.pixels ?? 0);
   return counts.has(0) && counts.has(255) && two > BLACK_AND_WHITE * all;

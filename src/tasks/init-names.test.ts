@@ -27,6 +27,7 @@ describe('pairByName', () => {
     ['upper and lower case', 'Images/A.jpg', 'MASKS/a.png'],
     ['label maps in one folder for images in many', 'images/x/a.jpg', 'masks/a.png'],
     ['a folder named for the task above them', 'segmentation/images/a.jpg', 'segmentation/masks/a.png'],
+    ['both endings', 'images/x0.jpg', 'masks/x0.jpg.png'],
     ['upper and lower case in one folder', 'IMG_3.JPG', 'img_3.png'],
   ])('knows %s', (_, image, mask) => {
     const decoys = ['images/other.jpg', 'photos/B.jpg'];

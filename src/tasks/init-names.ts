@@ -96,7 +96,8 @@ const isInLabels = (folders: readonly (readonly string[])[]): boolean =>
 function nameOf(found: Found): Named {
   const parts = found.inner.split('/');
   const file = parts.pop()!;
-  const exact = file.replace(/\.[^.]+$/, '');
+  // Some tools call the label map of `a.jpg` `a.jpg.png`.
+  const exact = file.replace(/\.[^.]+$/, '').replace(/\.(jpe?g|png)$/i, '');
   const png = /\.png$/i.test(file);
   const folders = parts.map((part) => wordsOf(separated(part)));
   const folderWords = folders.flat();

@@ -55,6 +55,15 @@ it.each<[what: string, code: number, message: RegExp, files: () => Promise<Files
     { ignore: ['255'] },
   ],
   [
+    'masks of 0 and 255 with soft edges',
+    1,
+    /the label maps look like masks of 0 and 255 with soft edges: they hold \d+ numbers, .*; write them anew .*by --ignore 255/,
+    async () => {
+      const soft = bands([0, 255]).map((label, i) => (i < 40 ? 6 * i : label));
+      return { ...(await plain()), 'masks/a.png': grey(soft), 'masks/b.png': grey(soft), 'masks/c.png': grey(soft) };
+    },
+  ],
+  [
     'a label map of another size',
     1,
     /masks\/b\.png has 40 x 32 pixels, images\/b\.jpg 1 x 1; an image and its label map must have the same size/,

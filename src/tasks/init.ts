@@ -1,10 +1,11 @@
 /** `dssn init`: a folder of images and label maps to a configuration that trains on them, and its lists. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ConfigError, DataError, messageOf } from '../base/errors.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
-import { loadSplit } from '../data/lists.ts';
 import { type ImageSize, imageSize } from '../data/decode/image-size.ts';
+import { loadSplit } from '../data/lists.ts';
+import { makeFolder } from '../formats/files.ts';
 import { engineInfo } from '../torch/index.ts';
 import { type Classes, decideClasses, shownLabel } from './init-classes.ts';
 import { forEach, type LabelMaps, looksSoft, readLabelMaps } from './init-labels.ts';
@@ -101,7 +102,6 @@ function warningsOf(scan: Scan, maps: LabelMaps, classes: Classes, drawn: Drawn)
         `paired by the names of files alone, though the folders differ: ${folders} (${count}); look whether they belong together`,
     ),
     ...(maps.doubt === undefined ? [] : [maps.doubt]),
-    ...(looksSoft(maps) ? ['the label maps look like masks of 0 and 255 with soft edges; if so, write them anew without smoothing'] : []),
     ...classes.warnings,
     ...(val < FEW_VALIDATION
       ? [`${val} of ${labelled.length} labelled images validate${val === 1 ? 's' : ''}: scores will say little; label more where you can`]
@@ -141,7 +141,7 @@ function tellSettings(reporter: Reporter, s: Settings, images: string, machine: 
 /** Writes the lists and then the configuration. */
 function write({ config, lists }: Outputs, text: string, texts: Readonly<Record<keyof typeof LIST_FILES, string>>): void {
   try {
-    mkdirSync(lists, { recursive: true });
+    makeFolder(lists);
     for (const [name, file] of Object.entries(LIST_FILES) as [keyof typeof LIST_FILES, string][]) {
       // An empty list is none: one of an earlier time must not stay.
       if (texts[name] === '') rmSync(join(lists, file), { force: true });
@@ -170,6 +170,10 @@ export async function init(options: InitOptions): Promise<InitResult> {
   const { root, labelled, unlabelled, nameFile } = scan;
   checkEnough(scan, val);
   const maps = await readLabelMaps(root, labelled, reporter);
+  if (looksSoft(maps) && !options.ignore.includes('255'))
+    throw new DataError(
+      `the label maps look like masks of 0 and 255 with soft edges: they hold ${maps.counts.size} numbers, most pixels 0 or 255; write them anew without smoothing or scaling. If the numbers are classes and 255 means that a pixel has none, say so by --ignore 255`,
+    );
   const classes = decideClasses(maps, { ignore: options.ignore, ...(nameFile !== undefined && { nameFile }) });
   const trainLabel = new Map(classes.classes.map(({ label }, k) => [label, k]));
   const present = maps.present.map((labels) => labels.flatMap((label) => trainLabel.get(label) ?? []));

@@ -3,16 +3,16 @@ import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Dataset, LabelTable } from '../data/catalog/index.ts';
 import type { Split } from '../data/lists.ts';
-import type { Sample } from '../data/types.ts';
 import { EvalLoader, iterationsPerEpoch, type Stage, StagedLoader } from '../data/loader/index.ts';
+import type { Sample } from '../data/types.ts';
 import { type Method, methods } from '../methods/index.ts';
 import type { RunWriter } from '../runs/folder.ts';
 import type { Device } from '../torch/index.ts';
 import { loadLatest, type Progress } from '../train/checkpoint.ts';
+import { Gallery } from '../train/gallery.ts';
 import { type LoopOptions, type PseudoLabelPicture, runLoop } from '../train/loop.ts';
 import { loadPretrained } from '../train/pretrained.ts';
 import { Stepper, type StepSettings } from '../train/step.ts';
-import { Gallery } from '../train/gallery.ts';
 import { burnInIterations, describeData, modelOf, viewingOf } from './shared.ts';
 import type { TaskOptions } from './types.ts';
 

@@ -1,10 +1,11 @@
 /** `dssn predict`: label maps and overlays of any images. */
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
-import { ConfigError, DataError } from '../base/errors.ts';
+import { ConfigError, DataError, messageOf } from '../base/errors.ts';
 import { toLongSide } from '../data/augment/long-side.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import type { Sample } from '../data/types.ts';
+import { makeFolder } from '../formats/files.ts';
 import { RunFolder } from '../runs/folder.ts';
 import { overlay, writeIndexPng, writePng } from '../runs/pictures.ts';
 import { predictImage } from '../train/evaluate.ts';
@@ -89,9 +90,13 @@ export async function predict(options: PredictOptions): Promise<PredictResult> {
     const seen = data.longSide === null ? image : toLongSide(image, data.longSide);
     const labels = predictImage(network, seen, [image.height, image.width], viewing);
     const { file, mask, overlay: coloured } = inputs[predictions.length]!;
-    mkdirSync(dirname(mask), { recursive: true });
-    writeIndexPng(mask, labels, data.palette);
-    writePng(coloured, overlay(image, labels, data.palette));
+    try {
+      makeFolder(dirname(mask));
+      writeIndexPng(mask, labels, data.palette);
+      writePng(coloured, overlay(image, labels, data.palette));
+    } catch (cause) {
+      throw new ConfigError(`--out ${out}: cannot be written (${messageOf(cause)})`, { cause });
+    }
     predictions.push({ image: file, mask, overlay: coloured });
     reporter.update({ iteration: predictions.length });
   }

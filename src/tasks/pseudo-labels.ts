@@ -10,16 +10,16 @@ import type { Rgb, Sample } from '../data/types.ts';
 import { byReliability, reliability } from '../eval/index.ts';
 import { replaceFile } from '../formats/files.ts';
 import { selectionOf } from '../methods/index.ts';
+import type { DeepLabV3Plus } from '../models/index.ts';
+import type { WeightsKind } from '../runs/events.ts';
 import { weightsFiles } from '../runs/folder.ts';
 import { replaceJson } from '../runs/manifest.ts';
 import { indexPng } from '../runs/pictures.ts';
 import { findWeights, verifyWeights } from '../runs/weights.ts';
 import { writing } from '../runs/writing.ts';
-import type { WeightsKind } from '../runs/events.ts';
 import { labelImage, predictImage } from '../train/evaluate.ts';
 import { collapsed } from '../train/watch.ts';
 import { openNetwork } from '../train/weights.ts';
-import type { DeepLabV3Plus } from '../models/index.ts';
 import type { Session } from './phase.ts';
 
 export class PseudoLabels {

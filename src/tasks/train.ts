@@ -1,14 +1,16 @@
 /** `dssn train`: a configuration and a folder to a trained run. */
+
+import { ConfigError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import type { Dataset } from '../data/catalog/index.ts';
-import { ConfigError } from '../base/errors.ts';
 import { checkFiles, loadSplit, type Split } from '../data/lists.ts';
 import { methods } from '../methods/index.ts';
+import { type Difference, isWithin } from '../runs/compare.ts';
 import { RunFolder, RunWriter } from '../runs/folder.ts';
-import { isWithin } from '../runs/compare.ts';
 import { type Inspection, inspectRun } from '../runs/inspect.ts';
-import { listRecord, type ManifestInput } from '../runs/manifest.ts';
-import { type Device, engineInfo } from '../torch/index.ts';
+import { type ListRecord, listRecord, type ManifestInput } from '../runs/manifest.ts';
+import { earlierWeights, findWeights } from '../runs/weights.ts';
+import { type Device, endAtSecondSignal, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
 import { lookForPretrained } from '../train/pretrained.ts';
 import { holdOut } from './holdout.ts';
@@ -28,9 +30,8 @@ async function openSplit(config: Config, usesUnlabelled: boolean, dataset: Datas
   return { ...lists, labelled: found.slice(0, lists.labelled.length), val: found.slice(lists.labelled.length) };
 }
 
-function manifestOf(options: TrainOptions, split: Split, device: Device, iterations: number): ManifestInput {
-  const engine = engineInfo();
-  const lists = (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
+function listsOf(split: Split): ListRecord[] {
+  return (['labelled', 'unlabelled', 'val'] as const).flatMap((name) => {
     const file = split.files[name];
     if (file === undefined) return [];
     const samples = split[name];
@@ -38,6 +39,38 @@ function manifestOf(options: TrainOptions, split: Split, device: Device, iterati
     const listing = name === 'unlabelled' && split.listed ? samples.map(({ image }) => `${image}\n`).join('') : undefined;
     return [listRecord(name, file, samples.length, listing)];
   });
+}
+
+/**
+ * The lists that hold other images than when the run began, as changes of `data.split`.
+ * @throws ConfigError where that was not allowed
+ */
+function listChanges(run: string, lists: readonly ListRecord[], allowed: readonly string[] = []): Difference[] {
+  const before = new Map(RunFolder.open(run).manifest?.lists.map((list) => [list.name, list]));
+  const changed = lists.flatMap((list): Difference[] => {
+    const then = before.get(list.name);
+    return then && then.sha256 !== list.sha256 ? [{ key: 'data.split', before: then, now: list }] : [];
+  });
+  if (changed.length === 0 || allowed.some((key) => isWithin('data.split', key))) return changed;
+  const told = lists
+    .filter(({ name }) => changed.some(({ now }) => (now as ListRecord).name === name))
+    .map(({ name, file, images }) => `  ${file}: the ${name} images, ${before.get(name)!.images} when the run began, ${images} now`);
+  throw new ConfigError(
+    `${run}: cannot go on with other lists than the run began with\n${told.join('\n')}\nput them back, allow it with --allow-config-change data.split, or give another --out`,
+  );
+}
+
+/** @throws ConfigError where a run would end before where it is */
+function checkLength(run: string, iterations: number): void {
+  const done = (findWeights(run, 'latest') ?? earlierWeights(run)[0])?.mark.iteration ?? 0;
+  if (done > iterations)
+    throw new ConfigError(
+      `${run}: ${done} iterations are done, and the configuration ends after ${iterations}; allowed: train.iterations (or epochs) of at least that many`,
+    );
+}
+
+function manifestOf(options: TrainOptions, lists: readonly ListRecord[], device: Device, iterations: number): ManifestInput {
+  const engine = engineInfo();
   return {
     command: options.command,
     versions: { dssn: VERSION, engine: `${engine.version} (${engine.source})` },
@@ -61,7 +94,7 @@ function scoresOf({ student, teacher }: Progress): Pick<TrainResult, 'student' |
 export async function train(options: TrainOptions, hooks: TrainHooks = {}): Promise<TrainResult> {
   const { out, reporter, signal } = options;
   const config = settle(options.config, out, options.resume && !hooks.replace);
-  const { state, changed }: Inspection = hooks.replace
+  const { state, changed: changedKeys }: Inspection = hooks.replace
     ? { state: 'new', changed: [] }
     : inspectRun(out, config, options.resume, options.allowConfigChange);
   if (state === 'finished') {
@@ -69,24 +102,29 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     return { run: out, method: config.method, status: 'already-finished', iterations, of: iterations };
   }
   const method = methods[config.method](config);
-  if (method.rounds) checkRounds(config.method, changed);
   const { dataset, labelMap } = datasetOf(config);
   const listed = await openSplit(config, method.usesUnlabelled, dataset, reporter);
+  const lists = listsOf(listed);
+  const changedLists = state === 'resume' ? listChanges(out, lists, options.allowConfigChange) : [];
+  const changed = [...changedKeys, ...changedLists];
+  if (method.rounds) checkRounds(config.method, changed);
   const { labelled, heldOut } = await holdOut(config, listed.labelled, dataset.classes.length, labelMap);
   const device = openDevice(config);
   const plan = planOf(config, { ...listed, labelled }, device, heldOut);
   const phases = phasesOf(plan);
   const of = phases.at(-1)!.first + phases.at(-1)!.iterations;
+  if (state === 'resume') checkLength(out, of);
   // Before anything is written: what cannot begin leaves no run folder behind.
   const prepared = state === 'new' ? prepare(plan, phases[0]!) : undefined;
   let run: RunWriter;
   try {
     run = RunWriter.create(out, {
       config,
-      manifest: manifestOf(options, listed, device, of),
+      manifest: manifestOf(options, lists, device, of),
       resume: options.resume,
       replace: hooks.replace ?? false,
       ...(options.allowConfigChange && { allowChange: options.allowConfigChange }),
+      changedLists,
       warn: (text) => reporter.warning(text),
     });
   } catch (error) {
@@ -101,10 +139,13 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
     for (const who of ['student', 'teacher'] as const) Object.assign(progress[who], { best: Number.NaN, by: Number.NaN });
     reporter.warning('what the best is chosen by has changed: best/ and teacher-best/ are replaced at the next evaluation');
   }
-  for (const { folder, reason } of run.passedOver)
-    reporter.warning(`${reason}; it is kept as ${folder}.damaged, and the run goes on from iteration ${progress.done}`);
+  for (const { folder, reason, gone } of run.passedOver)
+    reporter.warning(`${reason}; ${gone ? '' : `it is kept as ${folder}.damaged, and `}the run goes on from iteration ${progress.done}`);
+  // Other settings are a new try.
+  if (changed.length > 0) progress.skipped = 0;
   const session: Session = { ...plan, run, prepared, progress, hooks, reporter, ...(signal && { signal }) };
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
+  if (signal) endAtSecondSignal();
   try {
     status = (await (method.rounds ? selfTrain(session, phases) : learnPhase(session, phases[0]!))) ? 'finished' : 'interrupted';
     return { run: out, method: config.method, status, iterations: progress.done, of, ...scoresOf(progress) };
@@ -124,7 +165,7 @@ const lengthKeys = [
 
 /** @throws ConfigError for a change that a method of several rounds cannot go on with. */
 function checkRounds(method: string, changed: Inspection['changed']): void {
-  const keys = changed.map(({ key }) => key).filter((key) => lengthKeys.includes(key));
+  const keys = [...new Set(changed.map(({ key }) => key))].filter((key) => lengthKeys.includes(key));
   if (keys.length > 0)
     throw new ConfigError(`method ${method} learns in rounds, whose lengths are fixed when it begins: ${keys.join(', ')} cannot change`);
 }

@@ -32,6 +32,14 @@ export function setThreads(n: number): void {
   guarded(() => addon.setThreads(n));
 }
 
+/**
+ * From now on a second SIGINT or SIGTERM ends the process at once, with 128 + its number, even in the middle of a step, while
+ * JavaScript hears of nothing. The first goes where it went before. Call it after listeners are there.
+ */
+export function endAtSecondSignal(): void {
+  addon.endAtSecondSignal();
+}
+
 /** Waits until a GPU has done what was asked of it; nothing on the CPU. */
 export function synchronize(device: Device): void {
   if (device !== 'cpu') guarded(() => addon.synchronize(device));

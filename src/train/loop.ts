@@ -3,6 +3,7 @@
  * signals, workers and finalisers live.
  */
 
+import { join } from 'node:path';
 import { DataError, TorchError } from '../base/errors.ts';
 import { toViews } from '../batch/index.ts';
 import type { Config } from '../config/schema.ts';
@@ -158,7 +159,9 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
       }
     }
     if (isDue() && !(await evaluate(options, say))) return false;
-    if (isDue() || (checkpointEvery !== null && (done - first) % checkpointEvery === 0)) save();
+    // What steps in a row leave out may be ruined weights: the checkpoints from before them are not replaced.
+    const isWorthIt = progress.skipped === 0 || done === iterations;
+    if (isWorthIt && (isDue() || (checkpointEvery !== null && (done - first) % checkpointEvery === 0))) save();
   }
   return true;
 }
@@ -184,7 +187,7 @@ function skip({ config, run, progress, reporter, round }: LoopOptions, reason: s
   const most = config.train.max_skipped;
   if (progress.skipped > most)
     throw new TorchError(
-      `${what}\n${progress.skipped} in a row were not finite, allowed: ${most} (train.max_skipped); a lower train.lr may help. The last checkpoint is whole: go on from it with --resume --allow-config-change train.lr --set train.lr=...`,
+      `${what}\n${progress.skipped} in a row were not finite, allowed: ${most} (train.max_skipped); a lower train.lr may help: go on from the last checkpoint with --resume --allow-config-change train.lr --set train.lr=...; where its weights were ruined already, remove ${join(run.path, 'latest')}, and the one before it is taken`,
     );
   reporter.warning(what);
 }

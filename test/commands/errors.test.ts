@@ -257,6 +257,14 @@ describe('a checkpoint of another network', () => {
   });
 });
 
+it('a folder below a file cannot be made, and that is said', async () => {
+  const { code, stderr } = await dssn('train', '--config', set.config, '--out', join(set.config, 'run'));
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/few\.yaml\/run: cannot be written \(ENOTDIR: .*\): a file stands where a folder should/),
+  ]);
+});
+
 it('evaluation on a device that is not there ends with 2', async () => {
   expect(await failure(['evaluate', '--run', run, '--device', 'cuda:99', '--json'], 2)).toMatch(
     /device: cuda:99 is not there; allowed here: auto, cpu/,

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -176,6 +176,24 @@ describe('a run that came to its end', () => {
 });
 
 describe('a run whose last checkpoint a disk has spoilt', () => {
+  it('has not finished, though it had, and is not evaluated by other weights than it has chosen', async () => {
+    const run = join(set.root, 'spoilt-later');
+    expect((await dssn(...command(run, 1, '--set', 'train.checkpoint_every=2'))).code).toBe(0);
+    for (const file of ['latest/teacher.safetensors', 'teacher-best/teacher.safetensors']) truncateSync(join(run, file), 500);
+    const evaluated = await dssn('evaluate', '--run', run);
+    expect([evaluated.code, evaluated.stderr]).toEqual([
+      1,
+      expect.stringContaining(`${join(run, 'teacher-best')}: is damaged: a file is missing`),
+    ]);
+    const other = await dssn('evaluate', '--run', run, '--weights', 'best', '--json');
+    expect(other.code, other.stderr).toBe(0);
+    rmSync(join(run, 'teacher-best'), { recursive: true });
+    const resumed = await dssn(...command(run, 1, '--resume'));
+    expect([resumed.code, resumed.stderr]).toEqual([0, '']);
+    expect(resumed.stdout).toContain(`${join(run, 'latest')}.damaged, and the run goes on from iteration 6\n`);
+    expectSameRun(run, straight);
+  });
+
   it('goes on from the one before it, says so, and ends in the same bits', async () => {
     const run = join(set.root, 'spoilt');
     expect((await dssn(...command(run, 1, '--set', 'train.checkpoint_every=2'))).code).toBe(0);
@@ -195,6 +213,59 @@ describe('a run whose last checkpoint a disk has spoilt', () => {
 });
 
 describe('a run that is to go on with another configuration', () => {
+  const few = [
+    ...['train.burn_in=0', 'train.iterations=3', 'train.eval_every=3', 'train.checkpoint_every=1'],
+    ...['model.backbone=resnet10', 'model.decoder_channels=16'],
+  ].flatMap((setting) => ['--set', setting]);
+  const trained = async (name: string): Promise<string[]> => {
+    const args = ['train', '--config', set.config, '--out', join(set.root, name), ...few];
+    expect((await dssn(...args)).code).toBe(0);
+    return [...args, '--resume'];
+  };
+
+  it('stays what it was where nothing comes of that', async () => {
+    const resume = await trained('unfit');
+    const files = ['config.json', 'manifest.json'].map((name) => join(set.root, 'unfit', name));
+    const read = () => files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
+    const [config, manifest] = read();
+    const refused = await dssn(...resume, '--set', 'model.decoder_channels=8', '--allow-config-change', 'model');
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('does not fit this network')]);
+    const [configAfter, manifestAfter] = read();
+    expect([configAfter, manifestAfter.lists, manifestAfter.iterations]).toEqual([config, manifest.lists, manifest.iterations]);
+    expect((await dssn(...resume)).code).toBe(0);
+  });
+
+  it('is refused where it would end before where it is', async () => {
+    const { code, stderr } = await dssn(...(await trained('shorter')), '--set', 'train.iterations=2', '--allow-config-change', 'train');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/shorter: 3 iterations are done, and the configuration ends after 2; allowed: /),
+    ]);
+  });
+
+  it('is refused where a list holds other images, unless that is allowed', async () => {
+    const resume = [...(await trained('lists')), '--set', 'train.iterations=4', '--allow-config-change', 'train.iterations'];
+    const list = join(set.root, 'splits/few/unlabeled.txt');
+    const before = readFileSync(list, 'utf8');
+    writeFileSync(list, before.split('\n').slice(1).join('\n'));
+    try {
+      const { code, stderr } = await dssn(...resume);
+      expect([code, stderr]).toEqual([
+        2,
+        `error: ${join(set.root, 'lists')}: cannot go on with other lists than the run began with\n  ${list}: the unlabelled images, 8 when the run began, 7 now\nput them back, allow it with --allow-config-change data.split, or give another --out\n`,
+      ]);
+      expect((await dssn(...resume, '--allow-config-change', 'data.split')).code).toBe(0);
+      const { lists, sessions } = RunFolder.open(join(set.root, 'lists')).manifest!;
+      expect(lists.find(({ name }) => name === 'unlabelled')?.images).toBe(7);
+      expect(sessions.at(-1)?.changed).toEqual([
+        expect.objectContaining({ key: 'train.iterations' }),
+        { key: 'data.split', before: expect.objectContaining({ images: 8 }), now: expect.objectContaining({ images: 7 }) },
+      ]);
+    } finally {
+      writeFileSync(list, before);
+    }
+  });
+
   it('may where each key that differs is allowed: a finished run trains longer', async () => {
     const run = join(set.root, 'longer');
     const few = ['--set', 'train.burn_in=0', '--set', 'train.iterations=2', '--set', 'train.eval_every=2'];
