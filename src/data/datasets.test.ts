@@ -111,6 +111,16 @@ describe('cityscapes', () => {
     expect(firstOf(maps[0]!, [0, 20, 21, 42, 63, 84, 105, 125])).toEqual([0, 255, 13, 255, 18, 255, 10, 255]);
   });
 
+  it('reads label ids by their own table where a list names them', async () => {
+    const folder = join(root, 'named');
+    writeCityscapes(folder, () => ['labelIds']);
+    const { labelled } = loadSplit(city, folder, '1_8');
+    const named = labelled.map((sample) => ({ ...sample, mask: sample.mask!.replace('_labelTrainIds', '_labelIds') }));
+    const found = await findLabels(folder, named, city);
+    expect(found.map(({ mask }) => mask)).toEqual(named.map(({ mask }) => mask));
+    expect(firstOf(await labelsOf(folder, found[0]!, 'cityscapes'), [0, 21, 42])).toEqual([0, 13, 255]);
+  });
+
   it('leaves files alone where the configuration has a label map or classes of its own', async () => {
     const own = resolveDataset('cityscapes', { labelMap: { 7: 0 } });
     expect((await filesOf('own map', () => ['labelIds'], own)).kinds).toEqual(new Array(4).fill('labelTrainIds'));

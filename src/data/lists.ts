@@ -191,6 +191,10 @@ function sharedImages(folder: string, { labelled, unlabelled, val }: Pick<Split,
   return shared.length > 0 ? [`${folder}: lists must be disjoint, these images stand in two: ${namesOf(shared)}`] : [];
 }
 
+/** A sample as its data set reads images: turned as their cameras noted, or as they are stored. */
+export const asSeen = (sample: Sample, { asStored }: Pick<Dataset, 'asStored'>): Sample =>
+  asStored ? { ...sample, asStored: true } : sample;
+
 /** What a split's lists hold, as far as they can be read, and all that is wrong with them. */
 export interface SplitReading {
   readonly split: Split;
@@ -213,8 +217,7 @@ export function readSplit(dataset: Lists, root: string, split: string, options: 
   const labelled = readLabelled(files.labelled);
   const rest = options.labelledOnly ? undefined : readUnlabelled(place, labelled.samples, dataset, root);
   const val = readLabelled(files.val);
-  const seen = (samples: readonly Sample[]): readonly Sample[] =>
-    dataset.asStored ? samples.map((sample): Sample => ({ ...sample, asStored: true })) : samples;
+  const seen = (samples: readonly Sample[]): readonly Sample[] => samples.map((sample) => asSeen(sample, dataset));
   const lists = { labelled: seen(labelled.samples), unlabelled: seen(rest?.samples ?? []), val: seen(val.samples) };
   return {
     split: { ...lists, files: rest?.file === undefined ? files : { ...files, unlabelled: rest.file }, listed: rest?.listed ?? false },

@@ -7,7 +7,7 @@ import { type Dataset, labelTable } from './catalog/dataset.ts';
 import { missingOf } from './lists.ts';
 import type { Sample } from './types.ts';
 
-/** The samples, those whose label map another stands in for with that one and its table. */
+/** The samples, those whose label map another stands in for with that one and its table, and those whose list names the other kind. */
 export async function findLabels(
   root: string,
   samples: readonly Sample[],
@@ -22,7 +22,8 @@ export async function findLabels(
   const replaced = new Set(gone.filter((mask) => !nowhere.has(otherOf(mask))));
   // One table for all: it goes to every worker.
   const table = labelTable({ classes, labelMap });
-  return samples.map((sample) =>
-    sample.mask !== undefined && replaced.has(sample.mask) ? { ...sample, mask: otherOf(sample.mask), labelTable: table } : sample,
-  );
+  return samples.map((sample) => {
+    if (sample.mask?.endsWith(ending)) return { ...sample, labelTable: table };
+    return sample.mask !== undefined && replaced.has(sample.mask) ? { ...sample, mask: otherOf(sample.mask), labelTable: table } : sample;
+  });
 }

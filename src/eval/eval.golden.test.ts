@@ -50,3 +50,11 @@ it('reliability.json: how much the labels of four images changed, and their orde
   expectClose(values, golden.reliability, 'reliability');
   expect(byReliability(values)).toEqual(golden.order);
 });
+
+it('reliability of wholly equal labels is 1 to the bit, whatever their size, so that the list decides', () => {
+  const halves = (size: number) => Uint8Array.from({ length: size }, (_, i) => (i < 30 ? 1 : 0));
+  const equal = [500 * 375, 500 * 333, 64].flatMap((size) => [new Uint8Array(size), halves(size)]);
+  const values = equal.map((labels) => reliability([labels, labels], labels, 3));
+  expect(values).toEqual(equal.map(() => 1));
+  expect(byReliability(values)).toEqual([0, 1, 2, 3, 4, 5]);
+});

@@ -10,9 +10,24 @@ export function reliability(early: readonly Uint8Array[], last: Uint8Array, clas
   const agreements = early.map((labels) => {
     const matrix = new ConfusionMatrix(classes);
     matrix.add(labels, last);
-    return matrix.miouPresent() / 100;
+    return agreementOf(matrix);
   });
   return agreements.reduce((sum, agreement) => sum + agreement, 0) / agreements.length;
+}
+
+/**
+ * Mean IoU, 0 to 1, over the classes present. Without the 1e-10 of evaluation's IoU: images on which the labels agree wholly have
+ * exactly 1, whatever their size, so that their ties are ties.
+ */
+function agreementOf({ classes, counts }: ConfusionMatrix): number {
+  const ious: number[] = [];
+  for (let c = 0; c < classes; c++) {
+    const both = counts[c * classes + c]!;
+    let union = -both;
+    for (let other = 0; other < classes; other++) union += counts[c * classes + other]! + counts[other * classes + c]!;
+    if (union > 0) ious.push(both / union);
+  }
+  return ious.length === 0 ? 0 : ious.reduce((sum, iou) => sum + iou, 0) / ious.length;
 }
 
 /** Indices of the images, the most reliable first; ties stay in the list's order. */

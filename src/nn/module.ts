@@ -112,8 +112,8 @@ export abstract class Module {
 
 const join = (prefix: string, name: string): string => (prefix === '' ? name : `${prefix}.${name}`);
 
-/** The first keys of a list that may hold hundreds. */
+/** All keys of any network; of a hostile file's millions the first. */
 function listed(keys: readonly string[]): string {
-  const most = 8;
+  const most = 1000;
   return keys.slice(0, most).map(shown).join(', ') + (keys.length > most ? ` and ${keys.length - most} more` : '');
 }

@@ -132,9 +132,11 @@ describe('load', () => {
     );
   });
 
-  it('shortens a long list and still counts it', () => {
+  it('lists every key, of thousands the first, and counts them', () => {
     using _ = scope();
-    expect(message(new Map())).toMatch(/12 missing: backbone\.conv\.weight, .* and 4 more$/);
+    expect(message(new Map()).split(', ')).toHaveLength(12);
+    const values = new Map(Array.from({ length: 1003 }, (_unused, k) => [`stray.${k}`, tensor(Float32Array.of(1), [1])] as const));
+    expect(message(values)).toMatch(/12 missing: backbone\.conv\.weight, .*; 1003 unexpected: stray\.0, .*, stray\.999 and 3 more$/);
   });
 
   it('does without num_batches_tracked', () => {

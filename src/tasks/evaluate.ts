@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ConfigError, DataError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
-import { loadSplit, readList } from '../data/lists.ts';
+import { asSeen, loadSplit, readList } from '../data/lists.ts';
 import { EvalLoader } from '../data/loader/index.ts';
 import { RunFolder } from '../runs/folder.ts';
 import { evaluateNetworks } from '../train/evaluate.ts';
@@ -37,7 +37,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluateResult
   network.to(device);
   const root = options.data === undefined ? config.data.root : resolve(options.data);
   const listed =
-    options.list === undefined ? loadSplit(dataset, root, config.data.split, { labelledOnly: true }).val : readList(options.list);
+    options.list === undefined
+      ? loadSplit(dataset, root, config.data.split, { labelledOnly: true }).val
+      : readList(options.list).map((sample) => asSeen(sample, dataset));
   const bare = listed.find(({ mask }) => mask === undefined);
   if (bare) throw new DataError(`${options.list}: ${bare.image} has no label map; evaluation needs one for every image`);
   const samples = await withLabels(root, listed, dataset, reporter);

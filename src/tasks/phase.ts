@@ -115,7 +115,7 @@ export function prepare(plan: Plan, phase: Phase, options: { readonly fromCheckp
     device,
     model: modelOf(config, dataset.classes.length),
     iterations: phase.iterations,
-    warmupIterations: warmup.iterations ?? (warmup.epochs ?? 0) * phase.iterationsPerEpoch,
+    warmupIterations: warmup.iterations ?? Math.floor(((warmup.epochs ?? 0) * phase.batchesPerEpoch) / config.train.accumulate),
     ...(burnIn && { burnIn }),
     train: config.train,
   });

@@ -93,11 +93,13 @@ function forgetScores({ progress }: Session): void {
 }
 
 /** Keeps the student after floor(E/3) and floor(2E/3) epochs, or of iterations likewise. */
-function keepEarly({ config, run, dataset }: Session, { iterations, iterationsPerEpoch }: Phase): NonNullable<Phase['afterStep']> {
-  const unit = config.train.iterations === null ? iterationsPerEpoch : 1;
+function keepEarly({ config, run, dataset }: Session, { iterations, batchesPerEpoch }: Phase): NonNullable<Phase['afterStep']> {
+  const { epochs, iterations: asked, accumulate } = config.train;
+  const afterThird = (third: number): number =>
+    asked === null ? Math.floor((Math.floor((third * epochs!) / 3) * batchesPerEpoch) / accumulate) : Math.floor((third * iterations) / 3);
   return (done, stepper) => {
     for (const [kind, third] of thirds) {
-      const at = Math.max(1, Math.floor((third * iterations) / unit / 3) * unit);
+      const at = Math.max(1, afterThird(third));
       if (done === at) saveStudent(run, kind, { iteration: done }, stepper, describeData(config, dataset));
     }
   };

@@ -32,7 +32,7 @@ export function modeOf(config: Config, { evalMode }: Dataset): EvalMode {
  */
 export async function withLabels(root: string, samples: readonly Sample[], dataset: Dataset, reporter: Reporter): Promise<Sample[]> {
   const found = await findLabels(root, samples, dataset);
-  const others = found.filter(({ labelTable }) => labelTable !== undefined).length;
+  const others = found.filter(({ mask }, i) => mask !== samples[i]!.mask).length;
   if (others > 0) {
     const { listed, ending } = dataset.otherLabels!;
     reporter.note(

@@ -10,6 +10,8 @@ import type { BackboneName, DeepLabV3Plus, Stem } from '../models/index.ts';
 import { withTensors } from './weights.ts';
 
 const prefix = 'backbone.';
+/** What a file of a whole network holds beside its backbone. */
+const rest = /^(head|reduce|fuse|classifier)\./;
 /** The field's folder for such files, and the endings they have there. */
 const folder = 'pretrained';
 const endings = ['.pth', '.safetensors'];
@@ -61,8 +63,9 @@ export function loadPretrained(file: string, network: DeepLabV3Plus): void {
   withTensors(file, (tensors) => {
     const whole = [...tensors.keys()].some((name) => name.startsWith(prefix));
     const named = [...tensors].flatMap(([name, tensor]) => {
-      if (whole) return name.startsWith(prefix) ? [[name.slice(prefix.length), tensor] as const] : [];
-      return isIgnored(network.options.backbone, name) ? [] : [[name, tensor] as const];
+      if (whole && rest.test(name)) return [];
+      const own = whole && name.startsWith(prefix) ? name.slice(prefix.length) : name;
+      return isIgnored(network.options.backbone, own) ? [] : [[own, tensor] as const];
     });
     network.backbone.load(new Map(named), file);
   });

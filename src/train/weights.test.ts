@@ -179,6 +179,13 @@ describe('loadPretrained', () => {
     const load = () => loadPretrained(file('wrong.safetensors'), network);
     expect(load).toThrow(CheckpointError);
     expect(load).toThrow(/wrong\.safetensors .*1 missing: conv1\.weight; 1 unexpected: head\.bias/);
+    // The same of a whole network's file: what belongs to no part of it is a mistake, ImageNet's classifier is none.
+    const whole = (more: string): void => {
+      saveTensors(file('whole.safetensors'), [...source.stateDict(), [more, tensor(Float32Array.of(1))]], {});
+      loadPretrained(file('whole.safetensors'), network);
+    };
+    whole('backbone.fc.bias');
+    expect(() => whole('neck.bias')).toThrow(/whole\.safetensors .*1 unexpected: neck\.bias/);
     const absent = () => loadPretrained(file('nowhere.pth'), network);
     expect(absent).toThrow(/pretrained: .*nowhere\.pth is not there; such files come from torchvision .*UniMatch's and ST\+\+'s READMEs/);
     writeFileSync(file('there.pth'), 'PK');

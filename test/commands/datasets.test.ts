@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { datasetNamed } from '../../src/data/catalog/index.ts';
@@ -90,6 +91,15 @@ describe('configurations of published datasets', { timeout: patience }, () => {
     expect(stdout).toMatch(
       /^tv monitor +\d+\.\d\d\nmIoU, every class +\d+\.\d\d\nmIoU, classes present +\d+\.\d\d\n\n2 images, original, /m,
     );
+
+    // Published images are read as they are stored, whatever a camera noted, by a list of one's own as by the split's.
+    const list = join(root, 'pascal/splits/val.txt');
+    for (const image of readFileSync(list, 'utf8').match(/\S+\.jpg/g)!) {
+      const file = join(root, 'pascal', image);
+      writeFileSync(file, await sharp(file).withMetadata({ orientation: 3 }).jpeg({ quality: 92 }).toBuffer());
+    }
+    const [bySplit, byList] = [await evaluate('--run', run), await evaluate('--run', run, '--list', list)];
+    expect(byList).toEqual(bySplit);
   });
 
   it('cityscapes.yaml, to the same numbers by train ids and by label ids', async () => {
