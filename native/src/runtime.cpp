@@ -47,6 +47,14 @@ static void endAtSecondSignal() {
   }
 }
 
+static void endAtSecondSignalNoMore() {
+  for (int number : {SIGINT, SIGTERM}) {
+    struct sigaction present {};
+    if (sigaction(number, nullptr, &present) == 0 && present.sa_handler == onSignal) sigaction(number, &handlersBefore[number], nullptr);
+  }
+  signalsSeen = 0;
+}
+
 void initRuntime(Napi::Env env, Napi::Object exports) {
   using Info = Napi::CallbackInfo;
   auto add = [&](const char* name, Napi::Value (*f)(const Info&)) { exports.Set(name, Napi::Function::New(env, f, name)); };
@@ -68,7 +76,7 @@ void initRuntime(Napi::Env env, Napi::Object exports) {
   });
   add("threads", [](const Info& i) -> Napi::Value { return Napi::Number::New(i.Env(), at::get_num_threads()); });
   add("endAtSecondSignal", [](const Info& i) -> Napi::Value {
-    endAtSecondSignal();
+    i[0].ToBoolean() ? endAtSecondSignal() : endAtSecondSignalNoMore();
     return i.Env().Undefined();
   });
   add("manualSeed", [](const Info& i) -> Napi::Value {

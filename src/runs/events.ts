@@ -5,6 +5,8 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { DataError } from '../base/errors.ts';
 
+export const EVENTS = 'events.jsonl';
+
 /** mIoU and IoU by class, in percent. */
 export interface Scores {
   /** Mean over every class, also one that occurs nowhere (IoU 0), as published. */

@@ -1,7 +1,7 @@
 /** Run folders on the disk. */
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { EVENTS } from './folder.ts';
+import { EVENTS } from './events.ts';
 import { CONFIG, MANIFEST } from './inspect.ts';
 
 /** A run is known by these: one alone may be anybody's. */

@@ -8,7 +8,7 @@ import { CheckpointError } from '../base/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { makeFolder } from '../formats/files.ts';
 import type { Difference } from './compare.ts';
-import { EventWriter, type LoggedEvent, type RunEvent, readEvents, type WeightsKind } from './events.ts';
+import { EVENTS, EventWriter, type LoggedEvent, type RunEvent, readEvents, type WeightsKind } from './events.ts';
 import { CONFIG, checkNotDamaged, inspectRun, MANIFEST, readConfig, readManifest } from './inspect.ts';
 import { lockRun } from './lock.ts';
 import { beginSession, type Manifest, type ManifestInput, replaceJson, type SessionRecord } from './manifest.ts';
@@ -27,8 +27,6 @@ import {
   weightsKinds,
 } from './weights.ts';
 import { writing } from './writing.ts';
-
-export const EVENTS = 'events.jsonl';
 
 /** The files within the folders of weights. */
 export const weightsFiles = { student: 'student.safetensors', teacher: 'teacher.safetensors', optimiser: 'optimiser.safetensors' } as const;
@@ -142,9 +140,9 @@ export class RunWriter {
   readonly #unlock: () => void;
   readonly #keep: number;
   readonly #tensorboard: TensorBoardLog | undefined;
-  /** What the run was before this process, until it has saved something of its own. */
-  #before: { readonly config: Config; readonly manifest: Manifest } | undefined;
   #manifest: Manifest;
+  /** What the run becomes with the first checkpoint of this process: until then it is what it was. */
+  #pending: Pick<RunWriterOptions, 'config' | 'manifest'> | undefined;
 
   private constructor(folder: string, options: RunWriterOptions, changed: readonly Difference[], unlock: () => void) {
     this.path = folder;
@@ -159,7 +157,6 @@ export class RunWriter {
     this.checkpoint = this.checkpoint && findWeights(folder, 'latest');
     const from = this.checkpoint?.mark.iteration ?? 0;
     const earlier = this.checkpoint ? readManifest(folder) : undefined;
-    this.#before = earlier && { config: readConfig(folder), manifest: earlier };
     this.#events = EventWriter.open(path.join(folder, EVENTS), this.checkpoint ? from : -1, this.checkpoint?.mark.values.evaluated);
     const { log } = options.config;
     this.#tensorboard = log.tensorboard
@@ -171,15 +168,13 @@ export class RunWriter {
     this.#manifest = {
       format: RUN_FORMAT,
       status: 'running',
-      method: options.config.method,
-      seed: options.config.seed,
-      lists: options.manifest.lists,
-      ...(options.manifest.iterations !== undefined && { iterations: options.manifest.iterations }),
+      ...made(earlier ?? { ...options.config, ...options.manifest }),
       sessions: [...(earlier?.sessions ?? []).map(closed), beginSession(options.manifest, from, changed)],
     };
     // In this order: a run that goes on with another configuration must not be one that has finished with it.
     replaceJson(path.join(folder, MANIFEST), this.#manifest);
-    replaceJson(path.join(folder, CONFIG), options.config);
+    if (earlier) this.#pending = options;
+    else replaceJson(path.join(folder, CONFIG), options.config);
   }
 
   /**
@@ -225,8 +220,18 @@ export class RunWriter {
       this.#events.flush();
       replaceWeights(this.path, kind, { ...info, keep: this.#keep }, fill);
     });
-    if (kind === 'latest') this.#before = undefined;
+    if (kind === 'latest') writing(this.path, () => this.#settle());
     this.append({ type: 'checkpoint', iteration: info.iteration, kind });
+  }
+
+  /** From here on the run is what this process was told to make of it. */
+  #settle(): void {
+    if (!this.#pending) return;
+    const { config, manifest } = this.#pending;
+    this.#manifest = { ...this.#manifest, ...made({ ...config, ...manifest }) };
+    replaceJson(path.join(this.path, CONFIG), config);
+    replaceJson(path.join(this.path, MANIFEST), this.#manifest);
+    this.#pending = undefined;
   }
 
   /**
@@ -240,12 +245,7 @@ export class RunWriter {
         this.#events.flush();
         const ended = { ...this.#manifest.sessions.at(-1)!, ended: new Date().toISOString(), to: iteration, status };
         this.#manifest = { ...this.#manifest, status, sessions: this.#manifest.sessions.with(-1, ended) };
-        if (status !== 'finished' && this.#before) {
-          // Nothing came of the changes: the run is still the one that it was.
-          const { lists, iterations } = this.#before.manifest;
-          this.#manifest = { ...this.#manifest, lists, ...(iterations !== undefined && { iterations }) };
-          replaceJson(path.join(this.path, CONFIG), this.#before.config);
-        }
+        if (status === 'finished') this.#settle();
         replaceJson(path.join(this.path, MANIFEST), this.#manifest);
       });
     } catch (error) {
@@ -257,6 +257,16 @@ export class RunWriter {
     }
   }
 }
+
+type Made = Pick<Manifest, 'method' | 'seed' | 'lists' | 'iterations'>;
+
+/** What a run learns by and from, and how long. */
+const made = ({ method, seed, lists, iterations }: Made): Made => ({
+  method,
+  seed,
+  lists,
+  ...(iterations !== undefined && { iterations }),
+});
 
 /** A session that a crash left open. */
 function closed(session: SessionRecord): SessionRecord {

@@ -6,7 +6,7 @@ import { nearest } from '../base/suggest.ts';
 import { parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { type Difference, differences, isWithin, learningKeys } from './compare.ts';
-import type { WeightsKind } from './events.ts';
+import { EVENTS, readEvents, type WeightsKind } from './events.ts';
 import type { Manifest } from './manifest.ts';
 import { earlierWeights, findWeights, RUN_FORMAT, verifyWeights, type Weights, weightsKinds } from './weights.ts';
 
@@ -88,13 +88,15 @@ export function inspectRun(folder: string, config: Config, resume: boolean, allo
   }
   if (readManifest(folder)?.status === 'finished' && changed.length === 0) {
     const last = findWeights(folder, 'latest');
-    if (last && isSound(last)) return { state: 'finished', changed };
-    if (!last && earlierWeights(folder).length === 0)
-      throw new CheckpointError(
-        `${path.join(folder, 'latest')}: is missing from a run that has finished; put it back, or give another --out`,
-      );
+    // Somebody may have removed what only resuming needs.
+    if (last ? isSound(last) : !existsSync(path.join(folder, 'latest'))) return { state: 'finished', changed };
   }
-  return { state: findWeights(folder, 'latest') || earlierWeights(folder).length > 0 ? 'resume' : 'new', changed };
+  if (findWeights(folder, 'latest') || earlierWeights(folder).length > 0) return { state: 'resume', changed };
+  if (readEvents(path.join(folder, EVENTS)).some((event) => event.type === 'checkpoint' && event.kind === 'latest'))
+    throw new CheckpointError(
+      `${path.join(folder, 'latest')}: is missing, and no checkpoint before it is kept; put it back, or give another --out`,
+    );
+  return { state: 'new', changed };
 }
 
 /** @throws ConfigError for a key that no configuration has. */

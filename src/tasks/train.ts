@@ -9,7 +9,7 @@ import { type Difference, isWithin } from '../runs/compare.ts';
 import { RunFolder, RunWriter } from '../runs/folder.ts';
 import { type Inspection, inspectRun } from '../runs/inspect.ts';
 import { type ListRecord, listRecord, type ManifestInput } from '../runs/manifest.ts';
-import { earlierWeights, findWeights } from '../runs/weights.ts';
+import { earlierWeights, findWeights, type Weights } from '../runs/weights.ts';
 import { type Device, endAtSecondSignal, engineInfo } from '../torch/index.ts';
 import { noProgress, type Progress, progressOf } from '../train/checkpoint.ts';
 import { lookForPretrained } from '../train/pretrained.ts';
@@ -45,19 +45,20 @@ function listsOf(split: Split): ListRecord[] {
  * The lists that hold other images than when the run began, as changes of `data.split`.
  * @throws ConfigError where that was not allowed
  */
-function listChanges(run: string, lists: readonly ListRecord[], allowed: readonly string[] = []): Difference[] {
+function listChanges(run: string, lists: readonly ListRecord[], allowed: readonly string[] = [], inRounds = false): Difference[] {
   const before = new Map(RunFolder.open(run).manifest?.lists.map((list) => [list.name, list]));
   const changed = lists.flatMap((list): Difference[] => {
     const then = before.get(list.name);
     return then && then.sha256 !== list.sha256 ? [{ key: 'data.split', before: then, now: list }] : [];
   });
-  if (changed.length === 0 || allowed.some((key) => isWithin('data.split', key))) return changed;
+  // The lengths of rounds, and what the rounds before have kept, are of the lists that they began with.
+  const isFixed = inRounds && changed.some(({ now }) => (now as ListRecord).name !== 'val');
+  if (changed.length === 0 || (!isFixed && allowed.some((key) => isWithin('data.split', key)))) return changed;
+  const remedies = ['put them back', ...(isFixed ? [] : ['allow it with --allow-config-change data.split']), 'or give another --out'];
   const told = lists
     .filter(({ name }) => changed.some(({ now }) => (now as ListRecord).name === name))
     .map(({ name, file, images }) => `  ${file}: the ${name} images, ${before.get(name)!.images} when the run began, ${images} now`);
-  throw new ConfigError(
-    `${run}: cannot go on with other lists than the run began with\n${told.join('\n')}\nput them back, allow it with --allow-config-change data.split, or give another --out`,
-  );
+  throw new ConfigError(`${run}: cannot go on with other lists than the run began with\n${told.join('\n')}\n${remedies.join(', ')}`);
 }
 
 /** @throws ConfigError where a run would end before where it is */
@@ -105,9 +106,9 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   const { dataset, labelMap } = datasetOf(config);
   const listed = await openSplit(config, method.usesUnlabelled, dataset, reporter);
   const lists = listsOf(listed);
-  const changedLists = state === 'resume' ? listChanges(out, lists, options.allowConfigChange) : [];
+  const changedLists = state === 'resume' ? listChanges(out, lists, options.allowConfigChange, method.rounds !== undefined) : [];
   const changed = [...changedKeys, ...changedLists];
-  if (method.rounds) checkRounds(config.method, changed);
+  if (method.rounds) checkRounds(config.method, changedKeys);
   const { labelled, heldOut } = await holdOut(config, listed.labelled, dataset.classes.length, labelMap);
   const device = openDevice(config);
   const plan = planOf(config, { ...listed, labelled }, device, heldOut);
@@ -135,9 +136,16 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   if (idle)
     reporter.warning(`${idle} is not used, since pretrained is null: the backbone is drawn from the seed; --set pretrained=auto takes it`);
   const progress = run.checkpoint ? progressOf(run.checkpoint) : noProgress();
-  if (changed.some(({ key }) => changesYardstick(key)) && !Number.isNaN(progress.student.best)) {
+  const judges = (list: ListRecord): boolean => list.name === 'val' || (list.name === 'labelled' && config.data.holdout > 0);
+  const otherYardstick = changedKeys.some(({ key }) => changesYardstick(key)) || changedLists.some(({ now }) => judges(now as ListRecord));
+  // Those of an attempt that was given up.
+  const fromLater =
+    changed.length > 0 && (['best', 'teacher-best'] as const).some((kind) => isLater(findWeights(out, kind), progress.done));
+  if ((otherYardstick && !Number.isNaN(progress.student.best)) || fromLater) {
     for (const who of ['student', 'teacher'] as const) Object.assign(progress[who], { best: Number.NaN, by: Number.NaN });
-    reporter.warning('what the best is chosen by has changed: best/ and teacher-best/ are replaced at the next evaluation');
+    reporter.warning(
+      `${otherYardstick ? 'what the best is chosen by has changed' : 'the best were chosen later than the run goes on from'}: best/ and teacher-best/ are replaced at the next evaluation`,
+    );
   }
   for (const { folder, reason, gone } of run.passedOver)
     reporter.warning(`${reason}; ${gone ? '' : `it is kept as ${folder}.damaged, and `}the run goes on from iteration ${progress.done}`);
@@ -145,14 +153,17 @@ export async function train(options: TrainOptions, hooks: TrainHooks = {}): Prom
   if (changed.length > 0) progress.skipped = 0;
   const session: Session = { ...plan, run, prepared, progress, hooks, reporter, ...(signal && { signal }) };
   let status: 'finished' | 'interrupted' | 'failed' = 'failed';
-  if (signal) endAtSecondSignal();
+  if (signal) endAtSecondSignal(true);
   try {
     status = (await (method.rounds ? selfTrain(session, phases) : learnPhase(session, phases[0]!))) ? 'finished' : 'interrupted';
     return { run: out, method: config.method, status, iterations: progress.done, of, ...scoresOf(progress) };
   } finally {
+    if (signal) endAtSecondSignal(false);
     run.finish(status, progress.done);
   }
 }
+
+const isLater = (weights: Weights | undefined, done: number): boolean => (weights?.mark.iteration ?? 0) > done;
 
 /** Whether scores from before a change of this key cannot be compared with those after it. */
 const changesYardstick = (key: string): boolean => key === 'seed' || isWithin(key, 'data') || isWithin(key, 'eval');

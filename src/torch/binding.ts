@@ -44,7 +44,7 @@ export interface Addon {
   dilatedConv3x3(input: unknown, weight: unknown, dilation: number): unknown;
   setThreads(n: number): void;
   threads(): number;
-  endAtSecondSignal(): void;
+  endAtSecondSignal(on: boolean): void;
   manualSeed(seed: number): void;
   parallelInfo(): string;
   buildConfig(): string;

@@ -33,11 +33,11 @@ export function setThreads(n: number): void {
 }
 
 /**
- * From now on a second SIGINT or SIGTERM ends the process at once, with 128 + its number, even in the middle of a step, while
+ * Until it is called with false, a second SIGINT or SIGTERM ends the process at once, with 128 + its number, even in the middle of a step, while
  * JavaScript hears of nothing. The first goes where it went before. Call it after listeners are there.
  */
-export function endAtSecondSignal(): void {
-  addon.endAtSecondSignal();
+export function endAtSecondSignal(on: boolean): void {
+  addon.endAtSecondSignal(on);
 }
 
 /** Waits until a GPU has done what was asked of it; nothing on the CPU. */

@@ -12,6 +12,7 @@ import type { LabelMap, Rgb } from '../data/types.ts';
 import type { StepResult } from '../methods/index.ts';
 import type { RunEvent, Scores } from '../runs/events.ts';
 import type { RunWriter } from '../runs/folder.ts';
+import { earlierWeights } from '../runs/weights.ts';
 import { scope } from '../torch/index.ts';
 import { type Progress, saveBest, saveLatest } from './checkpoint.ts';
 import { evaluateNetworks, type Viewing } from './evaluate.ts';
@@ -107,10 +108,10 @@ export async function runLoop(options: LoopOptions): Promise<boolean> {
   const save = (): void => saveLatest(run, stepper, data, progress);
   try {
     const whole = await learnAll(options, save);
-    if (!whole && progress.done > before) save();
+    if (!whole && progress.done > before && isWorthKeeping(options)) save();
     return whole;
   } catch (error) {
-    if (error instanceof DataError && progress.done > before) save();
+    if (error instanceof DataError && progress.done > before && isWorthKeeping(options)) save();
     throw error;
   }
 }
@@ -123,7 +124,7 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
   const say = watched(options);
   const isDue = (): boolean => isEvaluatedAfter(options, progress.done);
   // An earlier process may have been stopped while it evaluated.
-  if (isDue() && progress.evaluated < progress.done) {
+  if (isDue() && progress.evaluated < progress.done && isWorthKeeping(options)) {
     if (!(await evaluate(options, say))) return false;
     save();
   }
@@ -158,13 +159,18 @@ async function learnAll(options: LoopOptions, save: () => void): Promise<boolean
         say({ type: 'train', iteration: done, ...round, epoch, losses, lr, ...shares, ...byClass, ...pace });
       }
     }
+    if (!isWorthKeeping(options)) continue;
     if (isDue() && !(await evaluate(options, say))) return false;
-    // What steps in a row leave out may be ruined weights: the checkpoints from before them are not replaced.
-    const isWorthIt = progress.skipped === 0 || done === iterations;
-    if (isWorthIt && (isDue() || (checkpointEvery !== null && (done - first) % checkpointEvery === 0))) save();
+    if (isDue() || (checkpointEvery !== null && (done - first) % checkpointEvery === 0)) save();
   }
   return true;
 }
+
+/**
+ * Steps that are left out in a row may come of ruined weights: what was kept before them is not replaced, until the end of the run.
+ * One that is stopped meanwhile does these steps again, to the same bits.
+ */
+const isWorthKeeping = ({ progress, iterations }: LoopOptions): boolean => progress.skipped === 0 || progress.done === iterations;
 
 /** Appends events, and warns where the watch on the pseudo-labels has something to say; it knows what the run has logged before. */
 function watched({ run, reporter, data }: LoopOptions): (event: RunEvent) => void {
@@ -185,9 +191,13 @@ function skip({ config, run, progress, reporter, round }: LoopOptions, reason: s
   run.append({ type: 'skip', iteration: progress.done, ...(round !== undefined && { round }), reason, images });
   const what = `iteration ${progress.done} is left out: ${reason}; its images: ${images.join(', ')}`;
   const most = config.train.max_skipped;
+  const remedy =
+    earlierWeights(run.path).length > 0
+      ? `remove ${join(run.path, 'latest')}, and the one before it is taken`
+      : 'begin anew with another --out';
   if (progress.skipped > most)
     throw new TorchError(
-      `${what}\n${progress.skipped} in a row were not finite, allowed: ${most} (train.max_skipped); a lower train.lr may help: go on from the last checkpoint with --resume --allow-config-change train.lr --set train.lr=...; where its weights were ruined already, remove ${join(run.path, 'latest')}, and the one before it is taken`,
+      `${what}\n${progress.skipped} in a row were not finite, allowed: ${most} (train.max_skipped); a lower train.lr may help: go on from the last checkpoint with --resume --allow-config-change train.lr --set train.lr=...; where its weights were ruined already, ${remedy}`,
     );
   reporter.warning(what);
 }

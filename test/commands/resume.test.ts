@@ -233,6 +233,28 @@ describe('a run that is to go on with another configuration', () => {
     const [configAfter, manifestAfter] = read();
     expect([configAfter, manifestAfter.lists, manifestAfter.iterations]).toEqual([config, manifest.lists, manifest.iterations]);
     expect((await dssn(...resume)).code).toBe(0);
+
+    // The same where it is killed before it has saved anything.
+    const sets = ['seed=9', 'train.iterations=500', 'train.checkpoint_every=500', 'train.eval_every=500'].flatMap((text) => [
+      '--set',
+      text,
+    ]);
+    const running = start(...resume, ...sets, '--allow-config-change', 'train', '--allow-config-change', 'seed');
+    await untilBeyond(3, join(set.root, 'unfit'), running);
+    running.process.kill('SIGKILL');
+    await running.ended;
+    const [configKept, { seed, lists, iterations, sessions }] = read();
+    expect([configKept, seed, lists, iterations]).toEqual([config, manifest.seed, manifest.lists, manifest.iterations]);
+    expect(sessions.at(-1).changed).toHaveLength(3);
+    expect((await dssn(...resume)).code).toBe(0);
+    // What is not there any more, and was, is not begun anew over what is left.
+    for (const name of ['latest', 'earlier']) rmSync(join(set.root, 'unfit', name), { recursive: true });
+    const longer = await dssn(...resume, '--set', 'train.iterations=4', '--allow-config-change', 'train');
+    expect([longer.code, longer.stderr]).toEqual([
+      1,
+      expect.stringMatching(/unfit\/latest: is missing, and no checkpoint before it is kept/),
+    ]);
+    expect((await dssn(...resume)).stdout).toContain('is finished already');
   });
 
   it('is refused where it would end before where it is', async () => {
@@ -254,7 +276,8 @@ describe('a run that is to go on with another configuration', () => {
         2,
         `error: ${join(set.root, 'lists')}: cannot go on with other lists than the run began with\n  ${list}: the unlabelled images, 8 when the run began, 7 now\nput them back, allow it with --allow-config-change data.split, or give another --out\n`,
       ]);
-      expect((await dssn(...resume, '--allow-config-change', 'data.split')).code).toBe(0);
+      const allowed = await dssn(...resume, '--allow-config-change', 'data.split');
+      expect([allowed.code, allowed.stdout]).toEqual([0, expect.not.stringContaining('best/ and teacher-best/ are replaced')]);
       const { lists, sessions } = RunFolder.open(join(set.root, 'lists')).manifest!;
       expect(lists.find(({ name }) => name === 'unlabelled')?.images).toBe(7);
       expect(sessions.at(-1)?.changed).toEqual([

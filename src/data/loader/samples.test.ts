@@ -8,8 +8,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encode } from 'fast-png';
 import fc from 'fast-check';
+import { encode } from 'fast-png';
 import { afterAll, expect, it } from 'vitest';
 import { random } from '../../base/random.ts';
 import { sizeForLongSide } from '../augment/long-side.ts';
