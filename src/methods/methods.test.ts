@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../base/errors.ts';
 import { scope, type Tensor, tensor } from '../torch/index.ts';
 import { cutMix } from './cutmix.ts';
-import { methods } from './index.ts';
+import { type MethodOptions, methods } from './index.ts';
+import type { StepContext } from './method.ts';
+import { labelledLoss } from './options.ts';
 import { selection, selectionRules } from './selection.ts';
 
 const options = { high: 0.92, ratio: 0.96, confidence: 0.95 };
@@ -110,4 +112,43 @@ it('the registry names its methods as they name themselves', () => {
   } as const;
   const select = { rule: 'none', high: 0.92, ratio: 0.96, conf_thresh: 0 };
   for (const [name, create] of Object.entries(methods)) expect(create({ loss, select }).name).toBe(name);
+});
+
+describe('the loss on labelled images', () => {
+  const ohem: MethodOptions = {
+    loss: {
+      labelled: 'ohem',
+      ohem_threshold: 0.7,
+      ohem_min_kept_per_image: 2,
+      weight_strong: 1,
+      weight_feature: 1,
+      weight_contrastive: 1,
+    },
+    select: { rule: 'none', high: 0, ratio: 0, conf_thresh: 0 },
+  };
+  const labels = tensor(new BigInt64Array(8), [2, 1, 4]);
+  const logits = () => logitsOf([0.99, 0.98, 0.97, 0.96], [0.95, 0.9, 0.85, 0.8]);
+
+  it('of OHEM keeps so many pixels for each image of the batch', () => {
+    using _ = scope();
+    // Twice two: 0.8, 0.85, 0.9, 0.95; of one image's two there were 0.8 and 0.85.
+    const expected = -[0.8, 0.85, 0.9, 0.95].reduce((sum, p) => sum + Math.log(p), 0) / 4;
+    expect(labelledLoss(ohem)(logits(), labels).item()).toBeCloseTo(expected, 9);
+  });
+
+  it.each(['st', 'stpp'] as const)('of %s is plain cross entropy on every dataset, and its rate lags behind by nothing', (name) => {
+    using _ = scope();
+    const method = methods[name](ohem);
+    expect(method.rateLag).toBe(0);
+    expect(method.rounds).toEqual(name === 'st' ? ['all'] : ['reliable', 'all']);
+    const context = {
+      student: { forward: logits },
+      precision: (f: () => Tensor) => f(),
+      dropout: () => undefined,
+      learn: (t: Tensor) => t,
+    };
+    const { loss } = method.step({ labelled: { images: labels, labels } }, context as unknown as StepContext);
+    const expected = -[0.99, 0.98, 0.97, 0.96, 0.95, 0.9, 0.85, 0.8].reduce((sum, p) => sum + Math.log(p), 0) / 8;
+    expect(loss.item()).toBeCloseTo(expected, 9);
+  });
 });
