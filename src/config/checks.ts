@@ -38,6 +38,11 @@ export function checkTogether(config: Config): Problem[] {
       if (!(only as readonly unknown[]).includes(got))
         problems.push({ path: ['model', key], message: `got ${JSON.stringify(got)}; allowed with xception: ${only.join(', ')}` });
     }
+  if (config.method === 'fixmatch' && config.train.batch_size < 2)
+    problems.push({
+      path: ['train', 'batch_size'],
+      message: `got ${config.train.batch_size}; allowed with fixmatch: at least 2, since its pass of strong views holds no more images than that, and batch norm needs two values a channel`,
+    });
   const { classes, palette, label_map } = config.data;
   if (palette && !classes)
     problems.push({ path: ['data', 'palette'], message: 'a palette of your own needs data.classes, one name a colour' });

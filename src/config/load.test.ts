@@ -400,4 +400,11 @@ describe('loadConfig', () => {
     expect(2 * train.batch_size).toBe(16);
     expect([model.stem, model.output_stride, model.aspp_dropout, model.fuse_dropout]).toEqual(['standard', 8, 0.5, 0.1]);
   });
+
+  it('asks fixmatch for two images a batch, as of configs/cityscapes.yaml', () => {
+    const file = path.join(import.meta.dirname, '../../configs/cityscapes.yaml');
+    const sets = ['data.root=/data', 'method=fixmatch'];
+    expect(() => loadConfig(file, sets)).toThrow(/train\.batch_size: got 1; allowed with fixmatch: at least 2/);
+    expect(loadConfig(file, [...sets, 'train.batch_size=2']).train.batch_size).toBe(2);
+  });
 });
