@@ -30,14 +30,18 @@ export class ConfusionMatrix {
     }
   }
 
+  /** TP + FP + FN of a class, in pixels. */
+  union(c: number): number {
+    const k = this.classes;
+    let union = -this.counts[c * k + c]!;
+    for (let other = 0; other < k; other++) union += this.counts[c * k + other]! + this.counts[other * k + c]!;
+    return union;
+  }
+
   /** IoU of each class in percent: 100 TP / (TP + FP + FN + 1e-10). A class that occurs nowhere has 0. */
   iou(): number[] {
     const k = this.classes;
-    return Array.from({ length: k }, (_, c) => {
-      let union = -this.counts[c * k + c]!;
-      for (let other = 0; other < k; other++) union += this.counts[c * k + other]! + this.counts[other * k + c]!;
-      return (100 * this.counts[c * k + c]!) / (union + 1e-10);
-    });
+    return Array.from({ length: k }, (_, c) => (100 * this.counts[c * k + c]!) / (this.union(c) + 1e-10));
   }
 
   /** Mean IoU in percent; every class counts, also one that occurs nowhere, as published. */
@@ -50,11 +54,6 @@ export class ConfusionMatrix {
    * A class that is only predicted has IoU 0 and counts. 0 where no pixel was counted. Never below `miou`.
    */
   miouPresent(): number {
-    const k = this.classes;
-    const present = (c: number): boolean => {
-      for (let other = 0; other < k; other++) if (this.counts[c * k + other]! + this.counts[other * k + c]! > 0) return true;
-      return false;
-    };
-    return mean(this.iou().filter((_, c) => present(c)));
+    return mean(this.iou().filter((_, c) => this.union(c) > 0));
   }
 }

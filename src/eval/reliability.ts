@@ -1,4 +1,5 @@
 /** ST++'s reliability of an image (Yang et al., CVPR 2022, section 3.3; SPEC section 8b). */
+import { mean } from '../base/statistics.ts';
 import { ConfusionMatrix } from './confusion.ts';
 
 /**
@@ -12,22 +13,17 @@ export function reliability(early: readonly Uint8Array[], last: Uint8Array, clas
     matrix.add(labels, last);
     return agreementOf(matrix);
   });
-  return agreements.reduce((sum, agreement) => sum + agreement, 0) / agreements.length;
+  return mean(agreements);
 }
 
 /**
  * Mean IoU, 0 to 1, over the classes present. Without the 1e-10 of evaluation's IoU: images on which the labels agree wholly have
  * exactly 1, whatever their size, so that their ties are ties.
  */
-function agreementOf({ classes, counts }: ConfusionMatrix): number {
-  const ious: number[] = [];
-  for (let c = 0; c < classes; c++) {
-    const both = counts[c * classes + c]!;
-    let union = -both;
-    for (let other = 0; other < classes; other++) union += counts[c * classes + other]! + counts[other * classes + c]!;
-    if (union > 0) ious.push(both / union);
-  }
-  return ious.length === 0 ? 0 : ious.reduce((sum, iou) => sum + iou, 0) / ious.length;
+function agreementOf(matrix: ConfusionMatrix): number {
+  const { classes, counts } = matrix;
+  const present = Array.from({ length: classes }, (_, c) => c).filter((c) => matrix.union(c) > 0);
+  return mean(present.map((c) => counts[c * classes + c]! / matrix.union(c)));
 }
 
 /** Indices of the images, the most reliable first; ties stay in the list's order. */

@@ -6,39 +6,10 @@
 import { invariant } from '../base/assert.ts';
 import { maskedCrossEntropy } from '../losses/index.ts';
 import { untracked } from '../nn/index.ts';
-import { ops, type Synchronous, scope, scoped, type Tensor } from '../torch/index.ts';
+import { ops, type Synchronous, scoped, type Tensor } from '../torch/index.ts';
 import { cutMix } from './cutmix.ts';
-import type { LabelledViews, StepContext, StepResult, UnlabelledViews, Views } from './method.ts';
+import type { LabelledViews, StepContext, UnlabelledViews, Views } from './method.ts';
 import type { Selection } from './selection.ts';
-
-/** A part of the loss and its terms, as graphs, and tensors without one that are needed after it. */
-export interface Part {
-  readonly loss: Tensor;
-  readonly terms: Readonly<Record<string, Tensor>>;
-  readonly kept?: readonly Tensor[];
-}
-
-/** Computes a part of the loss and learns from it: first all goes that its gradients do not need, then its graph. */
-export function learnPart(learn: StepContext['learn'], compute: () => Part): Part {
-  const part = ((): Part => {
-    using s = scope();
-    const made = compute();
-    s.keep([made.loss, ...Object.values(made.terms), ...(made.kept ?? [])]);
-    return made;
-  })();
-  const loss = learn(part.loss);
-  const terms = Object.entries(part.terms).map(([name, term]) => [name, scoped(() => term.detach())] as const);
-  return { ...part, loss, terms: Object.fromEntries(terms) };
-}
-
-/** A step's result from its parts, with the terms of all of them in this order. */
-export function resultOf(parts: readonly Part[], names: readonly string[]): Pick<StepResult, 'loss' | 'terms'> {
-  const terms = Object.assign({}, ...parts.map((part) => part.terms)) as Record<string, Tensor>;
-  return {
-    loss: parts.map(({ loss }) => loss).reduce((sum, loss) => sum.add(loss)),
-    terms: new Map(names.map((name) => [name, terms[name]!])),
-  };
-}
 
 /** Logits that label the weak views of the unlabelled and of the mix batch, without gradients, and where both show an image. */
 export interface Labeller {

@@ -9,20 +9,11 @@
  */
 import { contrastive, maskedCrossEntropy } from '../losses/index.ts';
 import { noGrad, ops, scoped, type Tensor } from '../torch/index.ts';
-import {
-  aside,
-  type Batches,
-  keptShare,
-  type Labeller,
-  learnPart,
-  type Part,
-  resultOf,
-  strongLoss,
-  unlabelledViews,
-} from './consistency.ts';
+import { aside, type Batches, keptShare, type Labeller, strongLoss, unlabelledViews } from './consistency.ts';
 import { cutMix } from './cutmix.ts';
 import type { Method, StepContext, StepResult, Views } from './method.ts';
 import { labelledLoss, type MethodOptions, selectionOf } from './options.ts';
+import { learnPart, type Part, resultOf } from './parts.ts';
 
 /** What the losses of weak views are computed from; predictions carry gradients, the rest does not. */
 export interface WeakPredictions {

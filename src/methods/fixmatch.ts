@@ -7,10 +7,11 @@
  * Legend: N labelled batch, U unlabelled batch, B = N + U, K classes, H W pixels.
  */
 import { noGrad, ops, type Tensor } from '../torch/index.ts';
-import { aside, keptShare, learnPart, resultOf, strongLoss, unlabelledViews } from './consistency.ts';
+import { aside, keptShare, strongLoss, unlabelledViews } from './consistency.ts';
 import { cutMix } from './cutmix.ts';
 import type { Method, StepContext, StepResult, Views } from './method.ts';
 import { labelledLoss, type MethodOptions, selectionOf } from './options.ts';
+import { learnPart, resultOf } from './parts.ts';
 
 export function fixmatch(options: MethodOptions): Method {
   const criterion = labelledLoss(options);
@@ -25,6 +26,7 @@ export function fixmatch(options: MethodOptions): Method {
       const mix_UKHW = noGrad(() => precision(() => student.forward(mix.weak, false)));
       const weak = learnPart(learn, () => {
         const clean_BKHW = precision(() => student.forward(ops.cat([labelled.images, unlabelled.weak]), true, dropout('weak')));
+        // A copy: a view would hold the memory of all predictions.
         const weak_UKHW = clean_BKHW.narrow(0, n, u).detach().clone();
         const loss_x = criterion(clean_BKHW.narrow(0, 0, n), labelled.labels);
         const keep_UHW = select(weak_UKHW);

@@ -1,7 +1,7 @@
 /** Supervised training on the labelled images alone: the baseline of every comparison (SPEC section 8). */
-import { learnPart, resultOf } from './consistency.ts';
 import type { Method, StepContext, StepResult, Views } from './method.ts';
 import { labelledLoss, type MethodOptions } from './options.ts';
+import { learnPart, resultOf } from './parts.ts';
 
 export function supervised(options: MethodOptions): Method {
   const criterion = labelledLoss(options);

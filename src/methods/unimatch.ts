@@ -8,10 +8,11 @@
  */
 import { maskedCrossEntropy } from '../losses/index.ts';
 import { noGrad, ops, type Tensor } from '../torch/index.ts';
-import { aside, keptShare, learnPart, resultOf, strongLoss, unlabelledViews } from './consistency.ts';
+import { aside, keptShare, strongLoss, unlabelledViews } from './consistency.ts';
 import { cutMix } from './cutmix.ts';
 import type { Method, StepContext, StepResult, Views } from './method.ts';
 import { labelledLoss, type MethodOptions, selectionOf } from './options.ts';
+import { learnPart, resultOf } from './parts.ts';
 
 export function unimatch(options: MethodOptions): Method {
   const criterion = labelledLoss(options);

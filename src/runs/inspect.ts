@@ -63,8 +63,8 @@ export interface Inspection {
 }
 
 /**
- * What a training into this folder would do: begin, go on, or nothing, since the run came to its end. Costs nothing, so that a
- * training can be refused before anything is built.
+ * What a training into this folder would do: begin, go on, or nothing, since the run came to its end, its last checkpoint
+ * whole. Builds nothing, so that a training can be refused before anything is.
  * @param allowChange keys, or sections, of the configuration that may differ from the run's
  * @throws CheckpointError for a damaged folder of weights, which beginning anew would remove; ConfigError if `folder` is a file;
  *   if it holds a checkpoint and `resume` is not set; if `resume` comes with a configuration that would make another run

@@ -146,13 +146,10 @@ function setAside(folder: string): void {
   renameSync(folder, target);
 }
 
-/**
- * Keeps a folder that `latest` has replaced as one of the earlier ones; any other kind is removed, and a checkpoint that was taken
- * while steps were left out: it must not push a good one out.
- */
+/** Keeps a folder that `latest` has replaced as one of the earlier ones; any other kind is removed. */
 function retire(run: string, kind: WeightsKind, folder: string): void {
   const mark = kind === 'latest' ? readMark(folder) : undefined;
-  if (!mark || (mark.values.skipped ?? 0) > 0) {
+  if (!mark) {
     rmSync(folder, { recursive: true, force: true });
     return;
   }

@@ -1,22 +1,18 @@
 /** Labelled images that are not learnt from: the best weights are chosen by them, so that the validation list judges what was chosen without it. */
 import { resolve } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
+import { forEach } from '../base/for-each.ts';
 import type { Config } from '../config/schema.ts';
 import { IGNORE_LABEL, type LabelTable } from '../data/catalog/index.ts';
 import { readLabels } from '../data/loader/index.ts';
 import type { Sample } from '../data/types.ts';
-import { forEach } from './init-labels.ts';
 import { drawValidation } from './init-lists.ts';
 
 const classesOf = (root: string, samples: readonly Sample[], labelMap: LabelTable): Promise<number[][]> =>
-  forEach(
-    samples,
-    async ({ mask, labelTable }) => {
-      const { data } = await readLabels(resolve(root, mask!), labelTable ?? labelMap);
-      return [...new Set(data)].filter((label) => label !== IGNORE_LABEL);
-    },
-    () => {},
-  );
+  forEach(samples, async ({ mask, labelTable }) => {
+    const { data } = await readLabels(resolve(root, mask!), labelTable ?? labelMap);
+    return [...new Set(data)].filter((label) => label !== IGNORE_LABEL);
+  });
 
 /** @throws ConfigError where nothing would be left to learn from. */
 export function checkHoldout(holdout: number, labelled: number): void {

@@ -1,6 +1,7 @@
 /** What label maps hold: numbers or colours, which ones, how often, in which images. */
 import { join } from 'node:path';
 import { DataError } from '../base/errors.ts';
+import { forEach } from '../base/for-each.ts';
 import { type Colour, colourKey, MAX_CLASSES } from '../data/catalog/index.ts';
 import { type ImageSize, imageSize } from '../data/decode/image-size.ts';
 import { decodeLabelColours, decodeLabelMap, labelStorage, type Storage } from '../data/decode/label-map.ts';
@@ -8,8 +9,6 @@ import { shownColour } from '../data/loader/source.ts';
 import { listed } from './init-scan.ts';
 import type { Reporter } from './types.ts';
 
-/** Files open at once. */
-const AT_ONCE = 8;
 /** Distinct colours from which a label map is none: classes, and a few colours to ignore. */
 const MOST_COLOURS = MAX_CLASSES + 16;
 /** Share of the pixels with 0 or 255 from which what lies between looks like soft edges, and the number of labels that it takes. */
@@ -36,21 +35,6 @@ export interface LabelMaps {
   readonly present: readonly (readonly number[])[];
   /** What to look at, where they are of two kinds. */
   readonly doubt?: string;
-}
-
-/** Calls `work` for each item, a few at once; the results keep the order. The first error ends it. */
-export async function forEach<T, R>(items: readonly T[], work: (item: T) => Promise<R>, onDone: (done: number) => void): Promise<R[]> {
-  const results: R[] = [];
-  let [next, done] = [0, 0];
-  const lane = async (): Promise<void> => {
-    while (next < items.length) {
-      const index = next++;
-      results[index] = await work(items[index]!);
-      onDone(++done);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, lane));
-  return results;
 }
 
 /** Whether the palettes say the same of every number that both have: shorter ones only end sooner. */
@@ -139,11 +123,7 @@ export async function readLabelMaps(
       return undefined;
     }
   };
-  const storages = await forEach(
-    pairs,
-    ({ mask }) => attempt(() => labelStorage(join(root, mask))),
-    () => {},
-  );
+  const storages = await forEach(pairs, ({ mask }) => attempt(() => labelStorage(join(root, mask))));
   const known = pairs.flatMap(({ image, mask }, i) => (storages[i] ? [{ image, mask, kind: storages[i] }] : []));
   const kinds = known.map(({ kind }) => kind);
   const doubt = doubtOfKinds(

@@ -2,13 +2,14 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ConfigError, DataError, messageOf } from '../base/errors.ts';
+import { forEach } from '../base/for-each.ts';
 import { loadConfig, parseConfig } from '../config/load.ts';
 import { type ImageSize, imageSize } from '../data/decode/image-size.ts';
 import { loadSplit } from '../data/lists.ts';
 import { makeFolder } from '../formats/files.ts';
 import { engineInfo } from '../torch/index.ts';
 import { type Classes, decideClasses, shownLabel } from './init-classes.ts';
-import { forEach, type LabelMaps, looksSoft, readLabelMaps } from './init-labels.ts';
+import { type LabelMaps, looksSoft, readLabelMaps } from './init-labels.ts';
 import { type Drawn, drawValidation, listText } from './init-lists.ts';
 import { pairedAcross } from './init-names.ts';
 import { listed, type Scan, scanFolders } from './init-scan.ts';
@@ -185,19 +186,15 @@ export async function init(options: InitOptions): Promise<InitResult> {
   };
   const looked = evenly([...labelled.map(({ image }) => image), ...unlabelled], SIZES_LOOKED_AT);
   const unreadable: string[] = [];
-  const found = await forEach(
-    looked,
-    async (image) => {
-      try {
-        return (await imageSize(join(root, image))).turned;
-      } catch (error) {
-        if (!(error instanceof DataError)) throw error;
-        unreadable.push(image);
-        return undefined;
-      }
-    },
-    () => {},
-  );
+  const found = await forEach(looked, async (image) => {
+    try {
+      return (await imageSize(join(root, image))).turned;
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      unreadable.push(image);
+      return undefined;
+    }
+  });
   const sizes = found.filter((size) => size !== undefined);
   if (sizes.length === 0) throw new DataError(`not one image can be read: ${listed(unreadable)}`);
   const { cudaDevices } = engineInfo();

@@ -33,8 +33,8 @@ export function setThreads(n: number): void {
 }
 
 /**
- * Until it is called with false, a second SIGINT or SIGTERM ends the process at once, with 128 + its number, even in the middle of a step, while
- * JavaScript hears of nothing. The first goes where it went before. Call it after listeners are there.
+ * Until it is called with false, a second SIGINT or SIGTERM ends the process at once, with 128 + its number, even in the middle of
+ * a step, while JavaScript hears of nothing. The first goes where it went before. Call it after listeners are there.
  */
 export function endAtSecondSignal(on: boolean): void {
   addon.endAtSecondSignal(on);

@@ -191,14 +191,15 @@ function skip({ config, run, progress, reporter, round }: LoopOptions, reason: s
   run.append({ type: 'skip', iteration: progress.done, ...(round !== undefined && { round }), reason, images });
   const what = `iteration ${progress.done} is left out: ${reason}; its images: ${images.join(', ')}`;
   const most = config.train.max_skipped;
-  const remedy =
-    earlierWeights(run.path).length > 0
-      ? `remove ${join(run.path, 'latest')}, and the one before it is taken`
-      : 'begin anew with another --out';
-  if (progress.skipped > most)
+  if (progress.skipped > most) {
+    const remedy =
+      earlierWeights(run.path).length > 0
+        ? `remove ${join(run.path, 'latest')}, and the one before it is taken`
+        : 'begin anew with another --out';
     throw new TorchError(
       `${what}\n${progress.skipped} in a row were not finite, allowed: ${most} (train.max_skipped); a lower train.lr may help: go on from the last checkpoint with --resume --allow-config-change train.lr --set train.lr=...; where its weights were ruined already, ${remedy}`,
     );
+  }
   reporter.warning(what);
 }
 
